@@ -1,0 +1,205 @@
+//! Where a member's messages wait until it takes them.
+
+use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::member::MemberId;
+use crate::message::Message;
+use crate::pubsub::PubSub;
+
+/// How many messages a mailbox holds unless told otherwise.
+pub const DEFAULT_CAPACITY: usize = 1024;
+
+/// A member of channels: any task can have one.
+///
+/// It holds [`DEFAULT_CAPACITY`] messages; when its owner is slower than that, the oldest are
+/// dropped and the next [`recv`](Self::recv) says how many. Dropping the mailbox ends its
+/// memberships at once.
+///
+/// ```
+/// # use nova_pubsub::{PubSub, Received};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let pubsub = PubSub::new();
+/// let mut mailbox = pubsub.mailbox();
+/// mailbox.join("notes");
+/// # pubsub.broadcast("notes", "note_created", "milk");
+/// # pubsub.close();
+/// while let Some(received) = mailbox.recv().await {
+///     match received {
+///         Received::Message(message) => println!("{}", message.topic()),
+///         Received::Lagged(lost) => println!("missed {lost} messages: read the database again"),
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Mailbox {
+    inbox: Arc<Inbox>,
+    joined: HashSet<Arc<str>>,
+    /// Speaks for this mailbox: its sender is the mailbox's id.
+    pubsub: PubSub,
+}
+
+/// What [`Mailbox::recv`] gives.
+#[derive(Debug, Clone)]
+pub enum Received {
+    /// The next message, in the order of the broadcasts.
+    Message(Message),
+    /// So many messages were dropped here, because the mailbox was full.
+    Lagged(u64),
+}
+
+impl Mailbox {
+    pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
+        let inbox = Arc::new(Inbox::new(pubsub.new_member(), capacity));
+        Mailbox {
+            pubsub: pubsub.speaking_for(inbox.id()),
+            inbox,
+            joined: HashSet::new(),
+        }
+    }
+
+    /// The name under which this mailbox is a member.
+    pub fn id(&self) -> MemberId {
+        self.inbox.id()
+    }
+
+    /// The pub/sub, with this mailbox as the sender of what is broadcast through it.
+    pub fn pubsub(&self) -> &PubSub {
+        &self.pubsub
+    }
+
+    /// Joins `channel`: from now on, what anybody broadcasts there arrives here.
+    ///
+    /// Says whether the mailbox was not a member before; joining twice is one membership. After
+    /// [`PubSub::close`] nobody can join.
+    pub fn join(&mut self, channel: &str) -> bool {
+        let new = self.pubsub.registry().join(channel, &self.inbox);
+        if new {
+            self.joined.insert(Arc::from(channel));
+        }
+        new
+    }
+
+    /// Leaves `channel`, and says whether the mailbox was a member. What has arrived stays.
+    pub fn leave(&mut self, channel: &str) -> bool {
+        self.joined.remove(channel);
+        self.pubsub.registry().leave(channel, self.id())
+    }
+
+    /// Waits for the next message, or for word that some were lost. `None` once the pub/sub is
+    /// closed and all that had arrived is taken.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn recv(&mut self) -> Option<Received> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// [`recv`](Self::recv) for code that polls. Only the latest task to poll is woken.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Received>> {
+        let mut state = self.inbox.state();
+        match state.take() {
+            Some(received) => Poll::Ready(Some(received)),
+            None if state.closed || self.pubsub.registry().is_closed() => Poll::Ready(None),
+            None => {
+                match &mut state.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    empty => *empty = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The next message if one is there already.
+    pub fn try_recv(&mut self) -> Option<Received> {
+        self.inbox.state().take()
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        for channel in &self.joined {
+            self.pubsub.registry().leave(channel, self.inbox.id());
+        }
+    }
+}
+
+/// The registry's end of a mailbox.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    id: MemberId,
+    capacity: usize,
+    /// A std mutex: a section is one push or one pop.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Message>,
+    /// How many messages were dropped in front of `queue`.
+    lost: u64,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    fn new(id: MemberId, capacity: usize) -> Self {
+        Inbox {
+            id,
+            capacity: capacity.max(1),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// Adds `message`, and gives back the oldest one if there was no room for both.
+    pub(crate) fn push(&self, message: Message) -> Option<Message> {
+        let mut state = self.state();
+        let displaced = if state.queue.len() == self.capacity {
+            state.lost += 1;
+            state.queue.pop_front()
+        } else {
+            None
+        };
+        state.queue.push_back(message);
+        state.wake();
+        displaced
+    }
+
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.wake();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<Received> {
+        if self.lost > 0 {
+            return Some(Received::Lagged(std::mem::take(&mut self.lost)));
+        }
+        let message = self.queue.pop_front()?;
+        if self.queue.is_empty() {
+            self.queue.shrink_to(16); // a burst leaves no memory behind
+        }
+        Some(Received::Message(message))
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}

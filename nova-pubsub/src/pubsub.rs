@@ -1,0 +1,202 @@
+//! The calls of the pub/sub: who broadcasts, to whom, and who is there.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
+use crate::member::{MemberId, Members, NodeId};
+use crate::message::Message;
+use crate::payload::Payload;
+use crate::registry::{Dispatched, Registry};
+use crate::stats::Stats;
+
+/// A handle on the channels of this node, and a sender in its own right.
+///
+/// A clone is the same node and the same sender. The handle that a [`Mailbox`] gives speaks for
+/// that mailbox; [`new_sender`](Self::new_sender) makes one that speaks for itself.
+///
+/// ```
+/// use nova_pubsub::PubSub;
+///
+/// let pubsub = PubSub::new();
+/// let mut mailbox = pubsub.mailbox();
+/// mailbox.join("notes");
+///
+/// let report = pubsub.broadcast("notes", "note_created", "milk");
+/// assert_eq!(report.members, 1);
+/// assert_eq!(pubsub.get_local_members("notes"), [mailbox.id()]);
+///
+/// mailbox.leave("notes");
+/// assert!(pubsub.get_local_members("notes").is_empty());
+/// ```
+#[derive(Debug, Clone)]
+pub struct PubSub {
+    registry: Arc<Registry>,
+    sender: MemberId,
+}
+
+/// What a broadcast did on this node. It may be ignored: no broadcast fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many members on this node got the message.
+    pub members: usize,
+    /// How many older messages full mailboxes dropped for it.
+    pub lost: usize,
+}
+
+impl PubSub {
+    /// A node of its own. An app has one, which starts with it; a test can have as many as it
+    /// likes, and they share nothing.
+    pub fn new() -> Self {
+        let registry = Arc::new(Registry::new());
+        PubSub {
+            sender: registry.new_member(),
+            registry,
+        }
+    }
+
+    /// The name of this node.
+    pub fn node(&self) -> NodeId {
+        self.registry.node()
+    }
+
+    /// Who is named as the sender of what is broadcast through this handle.
+    pub fn sender(&self) -> MemberId {
+        self.sender
+    }
+
+    /// The same node with a sender of its own, such as one request.
+    pub fn new_sender(&self) -> PubSub {
+        self.speaking_for(self.new_member())
+    }
+
+    /// A mailbox for the calling task, for at most [`DEFAULT_CAPACITY`] waiting messages.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox_with_capacity(DEFAULT_CAPACITY)
+    }
+
+    /// A mailbox that holds at most `capacity` messages, at least one. Memory is taken as
+    /// messages wait, not in advance.
+    pub fn mailbox_with_capacity(&self, capacity: usize) -> Mailbox {
+        Mailbox::new(self, capacity)
+    }
+
+    /// Sends `payload` to all members of `channel`, on all nodes, the sender included if it is
+    /// one.
+    ///
+    /// The value is cloned once, or not at all when nobody is there; members on this node get
+    /// that clone. It never waits and never fails: a member that is too slow loses its oldest
+    /// message. A `str` is sent as a `String`, a slice as a `Vec`.
+    pub fn broadcast<T>(&self, channel: &str, topic: &str, payload: &T) -> Report
+    where
+        T: ToOwned + ?Sized,
+        T::Owned: Serialize + Send + Sync + 'static,
+    {
+        self.local_broadcast(channel, topic, payload)
+    }
+
+    /// [`broadcast`](Self::broadcast) of a value that is shared already, without a clone of it.
+    pub fn broadcast_arc<T>(&self, channel: &str, topic: &str, payload: Arc<T>) -> Report
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
+        self.send(channel, topic, None, || payload)
+    }
+
+    /// [`broadcast`](Self::broadcast) to all members but the sender itself.
+    ///
+    /// For a handle of a [`Mailbox`] or a WebSocket connection, that is the mailbox or the
+    /// connection.
+    pub fn broadcast_from<T>(&self, channel: &str, topic: &str, payload: &T) -> Report
+    where
+        T: ToOwned + ?Sized,
+        T::Owned: Serialize + Send + Sync + 'static,
+    {
+        self.send(channel, topic, Some(self.sender), || {
+            Arc::new(payload.to_owned())
+        })
+    }
+
+    /// [`broadcast`](Self::broadcast) to the members on this node only, for what concerns this
+    /// node alone, such as clearing its cache.
+    pub fn local_broadcast<T>(&self, channel: &str, topic: &str, payload: &T) -> Report
+    where
+        T: ToOwned + ?Sized,
+        T::Owned: Serialize + Send + Sync + 'static,
+    {
+        self.send(channel, topic, None, || Arc::new(payload.to_owned()))
+    }
+
+    /// The members of `channel` on all nodes, and whether every node has answered. Nobody there
+    /// is an empty list.
+    ///
+    /// # Cancel safety
+    /// Asking changes nothing.
+    pub async fn get_members(&self, channel: &str) -> Members {
+        Members {
+            ids: self.get_local_members(channel),
+            complete: true,
+        }
+    }
+
+    /// The members of `channel` on this node, in no particular order.
+    pub fn get_local_members(&self, channel: &str) -> Vec<MemberId> {
+        self.registry.members(channel)
+    }
+
+    /// What this node has counted since it started.
+    pub fn stats(&self) -> Stats {
+        self.registry.counters.read()
+    }
+
+    /// Ends all memberships: every mailbox gives what has arrived and then `None`. Nobody can
+    /// join any more, and broadcasts reach nobody. An app does this as its last act.
+    pub fn close(&self) {
+        self.registry.close();
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn new_member(&self) -> MemberId {
+        self.registry.new_member()
+    }
+
+    pub(crate) fn speaking_for(&self, sender: MemberId) -> PubSub {
+        PubSub {
+            registry: Arc::clone(&self.registry),
+            sender,
+        }
+    }
+
+    fn send<T>(
+        &self,
+        channel: &str,
+        topic: &str,
+        except: Option<MemberId>,
+        value: impl FnOnce() -> Arc<T>,
+    ) -> Report
+    where
+        T: Serialize + Send + Sync + 'static,
+    {
+        let Some(channel) = self.registry.open_channel(channel) else {
+            return Report::default();
+        };
+        let payload = Payload::new(value(), Arc::clone(&self.registry.counters));
+        let message = Message::new(channel, self.sender, topic, payload);
+        let Dispatched { delivered, lost } = self.registry.dispatch(&message, except);
+        Report {
+            members: delivered,
+            lost,
+        }
+    }
+}
+
+impl Default for PubSub {
+    fn default() -> Self {
+        PubSub::new()
+    }
+}

@@ -1,0 +1,129 @@
+//! Who is on a channel, from when, and until when.
+
+use nova_pubsub::{Mailbox, PubSub, Received};
+
+fn topics(mailbox: &mut Mailbox) -> Vec<String> {
+    std::iter::from_fn(|| mailbox.try_recv())
+        .map(|received| match received {
+            Received::Message(message) => message.topic().to_owned(),
+            Received::Lagged(lost) => format!("lost {lost}"),
+        })
+        .collect()
+}
+
+#[test]
+fn an_unknown_channel_has_no_members_and_takes_any_broadcast() {
+    let pubsub = PubSub::new();
+
+    assert!(pubsub.get_local_members("nobody").is_empty());
+    assert_eq!(pubsub.broadcast("nobody", "hello", &1).members, 0);
+    assert_eq!(pubsub.stats().broadcasts, 0);
+}
+
+#[test]
+fn a_broadcast_after_join_has_returned_arrives() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    pubsub.broadcast("notes", "before", &1);
+    assert!(mailbox.join("notes"));
+    pubsub.broadcast("notes", "after", &1);
+
+    assert_eq!(topics(&mut mailbox), ["after"]);
+}
+
+#[test]
+fn joining_twice_is_one_membership() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    assert!(mailbox.join("notes"));
+    assert!(!mailbox.join("notes"));
+    pubsub.broadcast("notes", "once", &1);
+
+    assert_eq!(topics(&mut mailbox), ["once"]);
+    assert_eq!(pubsub.get_local_members("notes"), [mailbox.id()]);
+    assert!(mailbox.leave("notes"));
+    assert!(pubsub.get_local_members("notes").is_empty());
+}
+
+#[test]
+fn leaving_says_whether_it_was_a_member_and_keeps_what_arrived() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    assert!(!mailbox.leave("notes"));
+    mailbox.join("notes");
+    pubsub.broadcast("notes", "kept", &1);
+    assert!(mailbox.leave("notes"));
+    pubsub.broadcast("notes", "missed", &1);
+
+    assert_eq!(topics(&mut mailbox), ["kept"]);
+}
+
+#[test]
+fn members_that_leave_in_any_order_take_nobody_with_them() {
+    let pubsub = PubSub::new();
+    let mut mailboxes: Vec<_> = (0..5).map(|_| pubsub.mailbox()).collect();
+    for mailbox in &mut mailboxes {
+        mailbox.join("notes");
+    }
+    mailboxes.remove(0);
+    mailboxes.remove(1);
+    mailboxes[2].leave("notes");
+
+    assert_eq!(pubsub.broadcast("notes", "left", &1).members, 2);
+    assert_eq!(topics(&mut mailboxes[0]), ["left"]);
+    assert_eq!(topics(&mut mailboxes[1]), ["left"]);
+    assert!(topics(&mut mailboxes[2]).is_empty());
+}
+
+#[tokio::test]
+async fn a_member_is_gone_with_its_mailbox() {
+    let pubsub = PubSub::new();
+    let mut dropped = pubsub.mailbox();
+    dropped.join("a");
+    dropped.join("b");
+    drop(dropped);
+    let mut panicking = pubsub.mailbox();
+    panicking.join("a");
+    let panicked = tokio::spawn(async move {
+        let _mailbox = panicking;
+        panic!("the member panics");
+    });
+    assert!(panicked.await.is_err());
+
+    assert!(pubsub.get_local_members("a").is_empty());
+    let members = pubsub.get_members("b").await;
+    assert!(members.ids.is_empty());
+    assert!(members.complete);
+}
+
+#[tokio::test]
+async fn close_ends_every_mailbox_after_what_had_arrived() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    mailbox.join("notes");
+    pubsub.broadcast("notes", "last", &1);
+    let waiting = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while let Some(Received::Message(message)) = mailbox.recv().await {
+            seen.push(message.topic().to_owned());
+        }
+        seen
+    });
+    tokio::task::yield_now().await; // it has taken `last` and waits
+    pubsub.close();
+
+    assert_eq!(waiting.await.unwrap(), ["last"]);
+    assert!(!pubsub.mailbox().join("notes"));
+    assert_eq!(pubsub.broadcast("notes", "late", &1).members, 0);
+}
+
+#[test]
+fn two_nodes_share_nothing() {
+    let (one, other) = (PubSub::new(), PubSub::new());
+    let mut mailbox = one.mailbox();
+    mailbox.join("notes");
+    other.broadcast("notes", "elsewhere", &1);
+
+    assert!(topics(&mut mailbox).is_empty());
+    assert_ne!(one.node(), other.node());
+}
