@@ -1,0 +1,84 @@
+//! The HTTP core of Nova: routes, the plugin chain and controllers.
+//!
+//! Start at [`App::builder`]; [`AppBuilder::build`] checks the whole app before it is served, and
+//! [`run`] serves it. A request takes one way: the router finds its route, the plugins of the
+//! route look at it, the action answers with a [`Reply`], and the plugins look at the response.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use nova_core::{App, Reply, Request, Result, controller, json};
+//!
+//! fn main() -> ExitCode {
+//!     nova_core::run(app)
+//! }
+//!
+//! async fn app() -> Result<App> {
+//!     Ok(App::builder().root("my_app").controller(Greeter).build()?)
+//! }
+//!
+//! struct Greeter;
+//!
+//! controller!("greeter" => Greeter { greet });
+//!
+//! impl Greeter {
+//!     async fn greet(&self, request: Request) -> Result<Reply> {
+//!         let name: String = request.binding("name")?;
+//!         request.pubsub().broadcast("greetings", "greeted", &name);
+//!         Ok(json(&format!("hello, {name}")))
+//!     }
+//! }
+//! ```
+//!
+//! with `my_app/router.toml`:
+//!
+//! ```toml
+//! [[group]]
+//! routes = [
+//!     ["/greet/{name}", "greeter::greet", { methods = ["get"] }],
+//! ]
+//! ```
+
+mod app;
+mod bindings;
+mod body;
+mod build_error;
+mod complete;
+mod config;
+mod controller;
+mod error;
+mod life;
+mod origin;
+mod panic;
+mod params;
+mod pipeline;
+mod plugin;
+mod protocol;
+mod reply;
+mod request;
+mod response;
+mod router;
+mod run;
+mod server;
+mod service;
+mod stopping;
+pub mod testing;
+
+pub use nova_pubsub as pubsub;
+
+pub use app::{App, AppBuilder};
+pub use build_error::{BuildError, BuildErrors, NameKind};
+pub use complete::complete;
+pub use config::{Config, Environment, ServerConfig};
+pub use controller::{Action, Controller};
+pub use error::{Error, Result, ResultExt};
+pub use origin::Origin;
+pub use plugin::{Flow, Plugin, RequestOptions, RequestPlugin};
+pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
+pub use reply::{IntoReply, Reply, json, redirect, status, text};
+pub use request::{Head, Request};
+pub use response::{Response, ResponseBody};
+pub use router::{Group, Handler, IntoRoute, Route, RouteOptions, methods, protocol};
+pub use run::run;
+pub use service::{Service, ServiceContext, ServiceFailed};
+pub use stopping::Stopping;

@@ -1,0 +1,317 @@
+//! The app: everything that a program registers, checked and put together.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nova_pubsub::PubSub;
+use serde::de::DeserializeOwned;
+
+use crate::build_error::{BuildError, BuildErrors, NameKind};
+use crate::config::{self, Config};
+use crate::controller::{Action, Controller};
+use crate::origin::{Origin, SourceFile};
+use crate::plugin::{Plugin, RequestPlugin};
+use crate::protocol::ProtocolHandler;
+use crate::reply::IntoReply;
+use crate::request::Request;
+use crate::router::{self, Group, IntoRoute, Registry, Table};
+use crate::service::{NamedService, PubSubService, Service};
+
+/// An app that is complete and correct, ready to be served by [`run`](crate::run).
+///
+/// ```
+/// use nova_core::{App, methods, status};
+///
+/// let app = App::builder()
+///     .action("heartbeat", |_| async { status(200) })
+///     .route(("/heartbeat", "heartbeat", methods(["get"])))
+///     .build()
+///     .unwrap();
+/// ```
+#[derive(Debug)]
+pub struct App {
+    pub(crate) core: Arc<Core>,
+    pub(crate) services: Vec<NamedService>,
+}
+
+/// What all requests of an app share.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) table: Table,
+    pub(crate) pubsub: PubSub,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Begins an app, with what every app has: the plugin `request`, the pub/sub, and the
+    /// default settings.
+    pub fn builder() -> AppBuilder {
+        AppBuilder::new()
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// The pub/sub. It works from the moment the app is built.
+    pub fn pubsub(&self) -> &PubSub {
+        &self.core.pubsub
+    }
+}
+
+/// Collects the parts of an [`App`], and checks them together in [`build`](Self::build).
+///
+/// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
+/// call.
+pub struct AppBuilder {
+    config_file: Option<(PathBuf, Origin)>,
+    router_file: Option<(PathBuf, Origin)>,
+    registry: Registry,
+    global_plugins: Vec<(String, Origin)>,
+    groups: Vec<Group>,
+    services: Vec<(NamedService, Origin)>,
+    errors: Vec<BuildError>,
+}
+
+impl fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppBuilder")
+            .field("config_file", &self.config_file)
+            .field("router_file", &self.router_file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AppBuilder {
+    fn new() -> Self {
+        let builder = AppBuilder {
+            config_file: None,
+            router_file: None,
+            registry: Registry::default(),
+            global_plugins: Vec::new(),
+            groups: Vec::new(),
+            services: Vec::new(),
+            errors: Vec::new(),
+        };
+        builder
+            .plugin_with("request", RequestPlugin::new)
+            .service("pubsub", PubSubService)
+    }
+
+    /// The folder of the app: `nova.toml` and `router.toml` in it are read.
+    #[must_use]
+    #[track_caller]
+    pub fn root(self, folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        self.config_file(folder.join("nova.toml"))
+            .router_file(folder.join("router.toml"))
+    }
+
+    /// The file with the settings. **Default:** none, and so the default settings.
+    #[must_use]
+    #[track_caller]
+    pub fn config_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.config_file = Some((file.into(), Origin::caller()));
+        self
+    }
+
+    /// The file with the routes. **Default:** none, and so only those of
+    /// [`route`](Self::route) and [`group`](Self::group).
+    #[must_use]
+    #[track_caller]
+    pub fn router_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.router_file = Some((file.into(), Origin::caller()));
+        self
+    }
+
+    /// Registers a controller; routes name its actions as `controller::action`.
+    #[must_use]
+    #[track_caller]
+    pub fn controller<C: Controller>(mut self, controller: C) -> Self {
+        let origin = Origin::caller();
+        for (action, code) in Arc::new(controller).actions() {
+            let name = format!("{}::{action}", C::NAME);
+            self.registry
+                .add_action(name, code, origin.clone(), &mut self.errors);
+        }
+        self
+    }
+
+    /// Registers an `async fn(Request) -> impl IntoReply`, or such a closure, under a name of its
+    /// own.
+    #[must_use]
+    #[track_caller]
+    pub fn action<F, Fut>(mut self, name: &str, action: F) -> Self
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply> + Send + 'static,
+    {
+        let origin = Origin::caller();
+        let action = Action::new(action);
+        self.registry
+            .add_action(name.to_owned(), action, origin, &mut self.errors);
+        self
+    }
+
+    /// Registers a plugin that takes no options.
+    #[must_use]
+    #[track_caller]
+    pub fn plugin(mut self, name: &str, plugin: impl Plugin) -> Self {
+        let origin = Origin::caller();
+        let plugin = router::plugin_without_options(plugin);
+        self.registry
+            .add_plugin(name.to_owned(), plugin, origin, &mut self.errors);
+        self
+    }
+
+    /// Registers a plugin that is made of its options: `["name", { option = … }]` in the router
+    /// file.
+    ///
+    /// `O` is a struct that derives `Deserialize`, with `#[serde(default)]` and
+    /// `#[serde(deny_unknown_fields)]`; wrong options are told with their place.
+    #[must_use]
+    #[track_caller]
+    pub fn plugin_with<O, P>(
+        mut self,
+        name: &str,
+        make: impl Fn(O) -> P + Send + 'static,
+    ) -> Self
+    where
+        O: DeserializeOwned,
+        P: Plugin,
+    {
+        let origin = Origin::caller();
+        let plugin = router::plugin_with_options(make);
+        self.registry
+            .add_plugin(name.to_owned(), plugin, origin, &mut self.errors);
+        self
+    }
+
+    /// Runs these plugins for every group that lists none of its own, before those that the
+    /// router file lists globally, and for requests that no route answers.
+    #[must_use]
+    #[track_caller]
+    pub fn global_plugins<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let origin = Origin::caller();
+        let named = names.into_iter().map(|name| (name.into(), origin.clone()));
+        self.global_plugins.extend(named);
+        self
+    }
+
+    /// Registers what answers the routes of a protocol that name it.
+    ///
+    /// This is the door for crates that bring a protocol; nova-ws wraps it as
+    /// `.websocket(name, handler)`.
+    #[must_use]
+    #[track_caller]
+    pub fn protocol_handler(
+        mut self,
+        protocol: &str,
+        name: &str,
+        handler: impl ProtocolHandler,
+    ) -> Self {
+        let (origin, handler) = (Origin::caller(), Arc::new(handler));
+        self.registry
+            .add_handler(protocol, name.to_owned(), handler, origin, &mut self.errors);
+        self
+    }
+
+    /// Adds a route in a group of its own.
+    #[must_use]
+    #[track_caller]
+    pub fn route(self, route: impl IntoRoute) -> Self {
+        self.group(Group::new().route(route))
+    }
+
+    /// Adds a group of routes.
+    #[must_use]
+    pub fn group(mut self, group: Group) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// Adds a background service. They start in this order.
+    #[must_use]
+    #[track_caller]
+    pub fn service(mut self, name: &str, service: impl Service) -> Self {
+        let origin = Origin::caller();
+        let named = NamedService {
+            name: name.to_owned(),
+            service: Arc::new(service),
+        };
+        match self.services.iter().find(|(known, _)| known.name == name) {
+            Some((_, first)) => self.errors.push(BuildError::DuplicateName {
+                kind: NameKind::Service,
+                name: name.to_owned(),
+                origin,
+                first: first.clone(),
+            }),
+            None => self.services.push((named, origin)),
+        }
+        self
+    }
+
+    /// Puts the app together.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the code, the settings and the routes, with its place. The
+    /// environment variables `NOVA_…` are read here, and can be wrong too.
+    pub fn build(mut self) -> Result<App, BuildErrors> {
+        let mut errors = std::mem::take(&mut self.errors);
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let config_file = read_file(self.config_file, &mut errors);
+        let config = config::read(config_file.as_ref(), &variables, &mut errors);
+
+        let router_file = read_file(self.router_file, &mut errors);
+        let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
+        let file = file.unwrap_or_default();
+        let global = self.registry.chain(self.global_plugins, &mut errors);
+        let global = global.iter().cloned().chain(file.plugins).collect();
+        let mut groups = file.groups;
+        for group in self.groups {
+            groups.push(group.into_spec(|names| self.registry.chain(names, &mut errors)));
+        }
+        let table = Table::compile(groups, global, &self.registry, &mut errors);
+
+        if !errors.is_empty() {
+            return Err(BuildErrors::new(errors));
+        }
+        Ok(App {
+            core: Arc::new(Core {
+                config,
+                table,
+                pubsub: PubSub::new(),
+            }),
+            services: self.services.into_iter().map(|(one, _)| one).collect(),
+        })
+    }
+}
+
+fn read_file(
+    file: Option<(PathBuf, Origin)>,
+    errors: &mut Vec<BuildError>,
+) -> Option<Arc<SourceFile>> {
+    let (file, origin) = file?;
+    match SourceFile::read(&file) {
+        Ok(read) => Some(read),
+        Err(source) => {
+            errors.push(BuildError::Unreadable {
+                file,
+                origin,
+                source,
+            });
+            None
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What goes wrong while a request is served.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+/// What a controller, a plugin or the framework gives when it cannot answer, with the status that
+/// the client gets.
+///
+/// Every [`std::error::Error`] becomes one by `?`, as a `500`. Another status is named at the
+/// place, by [`ResultExt::status`]:
+///
+/// ```
+/// use nova_core::{Error, Result, ResultExt};
+///
+/// fn parse(text: &str) -> Result<u32> {
+///     let number = text.parse::<u32>().status(400)?;
+///     if number == 0 {
+///         return Err(Error::new(422, "zero is not for sale"));
+///     }
+///     Ok(number)
+/// }
+///
+/// assert_eq!(parse("x").unwrap_err().status(), 400);
+/// assert_eq!(parse("0").unwrap_err().status(), 422);
+/// ```
+///
+/// The client gets a problem document (RFC 9457) with the status and, from [`Error::new`], the
+/// message. The text of a wrapped error may tell too much, so it goes to the log only.
+pub struct Error {
+    status: StatusCode,
+    /// For the client.
+    detail: Option<String>,
+    /// For the log.
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What an action returns: [`Error`] is the error unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error whose `message` the client may read.
+    ///
+    /// A `status` that is no error (400 to 599) is a mistake: it becomes a 500 and is logged.
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        match error_status(status) {
+            Some(status) => Error {
+                status,
+                detail: Some(message),
+                source: None,
+            },
+            None => Error::internal(format!("{message} (with {status}, which is no error status)")),
+        }
+    }
+
+    /// A 500 whose `message` only the log gets.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Error {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            detail: None,
+            source: Some(message.into().into()),
+        }
+    }
+
+    /// What the client gets.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What the client may read, if there is anything.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The wrapped error, if it is an `E`.
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    /// The same error with another status. One that is no error is logged and becomes a 500.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        match error_status(status) {
+            Some(status) => self.status = status,
+            None => return Error::internal(format!("{self} (with {status}, no error status)")),
+        }
+        self
+    }
+}
+
+fn error_status(status: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| status.is_client_error() || status.is_server_error())
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        Error {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            detail: None,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+/// The error and its causes, in one line.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some(detail) = &self.detail {
+            f.write_str(detail)?;
+            separator = ": ";
+        }
+        let mut cause = self.source.as_deref().map(|source| source as &dyn StdError);
+        while let Some(error) = cause {
+            write!(f, "{separator}{error}")?;
+            separator = ": ";
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({self})", self.status)
+    }
+}
+
+/// Names the status of an error where it happens.
+pub trait ResultExt<T> {
+    /// Turns the error into an [`Error`] with this status. The client gets the status; what went
+    /// wrong goes to the log.
+    ///
+    /// # Errors
+    /// Whatever `self` was.
+    fn status(self, status: u16) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> ResultExt<T> for Result<T, E> {
+    fn status(self, status: u16) -> Result<T> {
+        self.map_err(|error| error.into().with_status(status))
+    }
+}

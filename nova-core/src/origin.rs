@@ -1,0 +1,248 @@
+//! Where a route, a setting or a name stands, and how a message shows the place.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Range;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A configuration file as it was read, for messages that show a line of it.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl SourceFile {
+    pub(crate) fn read(path: &Path) -> std::io::Result<Arc<Self>> {
+        Ok(SourceFile::new(path, std::fs::read_to_string(path)?))
+    }
+
+    pub(crate) fn new(path: &Path, text: String) -> Arc<Self> {
+        Arc::new(SourceFile {
+            path: shown(path),
+            text,
+        })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The path as a reader would type it: below the working directory, relative to it.
+fn shown(path: &Path) -> PathBuf {
+    let below = std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    below.unwrap_or_else(|| path.to_path_buf())
+}
+
+/// What a piece of configuration was read from: it turns spans into places.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    File(Arc<SourceFile>),
+    Variable(Arc<str>),
+}
+
+impl Source {
+    pub(crate) fn at(&self, span: Range<usize>) -> Origin {
+        match self {
+            Source::File(file) => Origin::in_file(file, span),
+            Source::Variable(name) => Origin(Place::Variable(Arc::clone(name))),
+        }
+    }
+}
+
+/// Where something stands: a place in a file, a line of Rust, or an environment variable.
+#[derive(Clone)]
+pub struct Origin(Place);
+
+#[derive(Clone)]
+enum Place {
+    File {
+        file: Arc<SourceFile>,
+        span: Range<usize>,
+    },
+    Code(&'static Location<'static>),
+    Variable(Arc<str>),
+}
+
+impl Origin {
+    pub(crate) fn in_file(file: &Arc<SourceFile>, span: Range<usize>) -> Self {
+        Origin(Place::File {
+            file: Arc::clone(file),
+            span,
+        })
+    }
+
+    /// The caller's caller, in a function that is `#[track_caller]`.
+    #[track_caller]
+    pub(crate) fn caller() -> Self {
+        Origin(Place::Code(Location::caller()))
+    }
+
+    /// The line, counted from 1; `None` for an environment variable.
+    pub fn line(&self) -> Option<usize> {
+        match &self.0 {
+            Place::File { file, span } => Some(Excerpt::new(&file.text, span).line),
+            Place::Code(location) => Some(location.line() as usize),
+            Place::Variable(_) => None,
+        }
+    }
+
+    /// The column in characters, counted from 1; `None` for an environment variable.
+    pub fn column(&self) -> Option<usize> {
+        match &self.0 {
+            Place::File { file, span } => Some(Excerpt::new(&file.text, span).column),
+            Place::Code(location) => Some(location.column() as usize),
+            Place::Variable(_) => None,
+        }
+    }
+
+    /// Whether both are on one line of one file.
+    pub(crate) fn same_line(&self, other: &Origin) -> bool {
+        match (&self.0, &other.0) {
+            (Place::File { file, .. }, Place::File { file: of_other, .. }) => {
+                file.path == of_other.path && self.line() == other.line()
+            }
+            _ => false,
+        }
+    }
+
+    /// The order in which a reader goes through places: code, files, variables.
+    pub(crate) fn cmp_place(&self, other: &Origin) -> Ordering {
+        fn key(place: &Place) -> (u8, &Path, usize) {
+            match place {
+                Place::Code(_) => (0, Path::new(""), 0),
+                Place::File { file, span } => (1, &file.path, span.start),
+                Place::Variable(name) => (2, Path::new(&**name), 0),
+            }
+        }
+        key(&self.0).cmp(&key(&other.0))
+    }
+
+    /// The line with the place underlined, for a place in a file; nothing for any other.
+    pub(crate) fn write_excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place::File { file, span } = &self.0 else {
+            return Ok(());
+        };
+        let excerpt = Excerpt::new(&file.text, span);
+        let number = excerpt.line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs stay tabs, so that the underline stands below what it underlines.
+        let indent: String = excerpt
+            .before
+            .chars()
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let underline = "^".repeat(excerpt.marked.chars().count().max(1));
+        write!(
+            f,
+            "\n{margin} |\n{number} | {text}\n{margin} | {indent}{underline}",
+            text = excerpt.text
+        )
+    }
+}
+
+/// `router.toml:14:20`, `src/main.rs:9:6` or ``environment variable `NOVA_SERVER__LISTEN` ``.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::File { file, span } => {
+                let Excerpt { line, column, .. } = Excerpt::new(&file.text, span);
+                write!(f, "{}:{line}:{column}", file.path.display())
+            }
+            Place::Code(location) => location.fmt(f),
+            Place::Variable(name) => write!(f, "environment variable `{name}`"),
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({self})")
+    }
+}
+
+/// The line of a text on which a span begins.
+struct Excerpt<'t> {
+    line: usize,
+    column: usize,
+    text: &'t str,
+    before: &'t str,
+    /// The part of the span that is on this line.
+    marked: &'t str,
+}
+
+impl<'t> Excerpt<'t> {
+    fn new(text: &'t str, span: &Range<usize>) -> Self {
+        let start = floor_char_boundary(text, span.start);
+        let end = floor_char_boundary(text, span.end).max(start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+        let line_text = text[line_start..line_end].trim_end_matches('\r');
+        let start = start.min(line_start + line_text.len());
+        let end = end.clamp(start, line_start + line_text.len());
+        Excerpt {
+            line: text[..line_start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            text: line_text,
+            before: &text[line_start..start],
+            marked: &text[start..end],
+        }
+    }
+}
+
+fn floor_char_boundary(text: &str, index: usize) -> usize {
+    (0..=index.min(text.len()))
+        .rev()
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Shown(Origin);
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.write_excerpt(f)
+        }
+    }
+
+    fn origin(text: &str, marked: &str) -> Origin {
+        let start = text.find(marked).unwrap();
+        let file = SourceFile::new(Path::new("router.toml"), text.to_owned());
+        Origin::in_file(&file, start..start + marked.len())
+    }
+
+    #[test]
+    fn a_place_is_line_and_column_in_characters() {
+        let origin = origin("a = 1\r\nö = \"héllo\"\r\n", "\"héllo\"");
+        assert_eq!(origin.to_string(), "router.toml:2:5");
+        assert_eq!((origin.line(), origin.column()), (Some(2), Some(5)));
+        assert_eq!(
+            Shown(origin).to_string(),
+            "\n  |\n2 | ö = \"héllo\"\n  |     ^^^^^^^"
+        );
+    }
+
+    #[test]
+    fn an_underline_stays_on_its_line_and_below_tabs() {
+        let origin = origin("\tx = [\n1,\n]", "[\n1,\n]");
+        assert_eq!(
+            Shown(origin).to_string(),
+            "\n  |\n1 | \tx = [\n  | \t    ^"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_a_place_too() {
+        let file = SourceFile::new(Path::new("nova.toml"), "a =".into());
+        let origin = Origin::in_file(&file, 3..3);
+        assert_eq!(Shown(origin).to_string(), "\n  |\n1 | a =\n  |    ^");
+    }
+}

@@ -1,0 +1,140 @@
+//! Protocols other than `http`: what a crate like nova-ws puts behind a route.
+//!
+//! nova-core knows such a protocol by name only. It matches the request, runs the plugins, hands
+//! the request to the handler that the route names, and then, if the handler agrees, the raw
+//! connection. No frame type is known here.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::HeaderMap;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::Result;
+use crate::reply::Reply;
+use crate::request::{Head, Request};
+use crate::stopping::Stopping;
+
+/// The handler of a route with a `protocol`.
+///
+/// Register it with [`AppBuilder::protocol_handler`](crate::AppBuilder::protocol_handler), or
+/// offer your users a call that does.
+pub trait ProtocolHandler: Send + Sync + 'static {
+    /// Whether a `GET` request asks for this protocol. If not, an `http` route of the same path
+    /// answers it; where there is none, the handler gets it all the same and can say what it
+    /// misses.
+    fn claims(&self, head: &Head) -> bool;
+
+    /// Looks at the request, after the plugins, and says whether to switch protocols.
+    ///
+    /// # Errors
+    /// An error is the answer, as it is when a controller returns it. So is a panic, as a 500.
+    fn open(&self, request: Request) -> BoxFuture<'_, Result<Opening>>;
+}
+
+/// A future behind a pointer, as traits that are stored return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a [`ProtocolHandler`] makes of a request.
+#[derive(Debug)]
+pub enum Opening {
+    /// No switch: the client gets this answer.
+    Refused(Reply),
+    /// 101 Switching Protocols (RFC 9110 §15.2.2), and then the connection is the handler's.
+    Switch(Switch),
+}
+
+/// How a connection goes on under another protocol.
+pub struct Switch {
+    pub(crate) headers: HeaderMap,
+    pub(crate) run: Box<dyn FnOnce(io::Result<Upgraded>) -> BoxFuture<'static, ()> + Send>,
+}
+
+impl Switch {
+    /// Sends `headers` with the 101, then calls `run` in a task of its own: with the connection,
+    /// or with why there is none, if the client has gone or a plugin changed the answer.
+    pub fn new<F, Fut>(headers: HeaderMap, run: F) -> Self
+    where
+        F: FnOnce(io::Result<Upgraded>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Switch {
+            headers,
+            run: Box::new(move |upgraded| Box::pin(run(upgraded))),
+        }
+    }
+}
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch")
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The raw connection after a switch of protocols.
+#[derive(Debug)]
+pub struct Upgraded {
+    io: TokioIo<hyper::upgrade::Upgraded>,
+    stopping: Stopping,
+}
+
+impl Upgraded {
+    pub(crate) fn new(io: hyper::upgrade::Upgraded, stopping: Stopping) -> Self {
+        Upgraded {
+            io: TokioIo::new(io),
+            stopping,
+        }
+    }
+
+    /// Tells when the app stops. The connection should end then; it is cut when
+    /// `server.shutdown_drain_timeout` is over.
+    pub fn stopping(&self) -> Stopping {
+        self.stopping.clone()
+    }
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+}

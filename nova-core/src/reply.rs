@@ -1,0 +1,217 @@
+//! What a controller returns: data, of which the framework makes the response.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::response::{Response, ResponseBody};
+
+/// An answer to be rendered: made by [`json`], [`status`], [`redirect`] or [`text`].
+///
+/// ```
+/// use nova_core::{Reply, json, status};
+///
+/// fn answer(found: Option<&str>) -> Reply {
+///     match found {
+///         Some(title) => json(title).header("cache-control", "no-store"),
+///         None => status(404).json(&serde_json::json!({ "error": "note not found" })),
+///     }
+/// }
+/// # assert_eq!(answer(None).status(), Some(http::StatusCode::NOT_FOUND));
+/// ```
+#[derive(Debug)]
+pub struct Reply {
+    status: Option<StatusCode>,
+    headers: HeaderMap,
+    content: Content,
+    /// The first mistake in making this reply; it becomes a 500.
+    mistake: Option<Error>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Empty,
+    Json(Bytes),
+    Text(Bytes),
+}
+
+/// A JSON answer: 201 to a `POST` and 200 to everything else, unless a status is set.
+///
+/// A value that does not serialise becomes a 500, with the reason in the log.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Reply {
+    Reply::empty().json(value)
+}
+
+/// An answer with this status and no body; add one with [`Reply::json`] or [`Reply::text`].
+///
+/// A number that is no status (100 to 999) becomes a 500, with the reason in the log.
+pub fn status(status: u16) -> Reply {
+    Reply::empty().with_status(status)
+}
+
+/// Sends the client to `location`, with 302 Found. [`Reply::with_status`] makes it a 303 or 307.
+pub fn redirect(location: &str) -> Reply {
+    Reply::empty().with_status(302).header(LOCATION, location)
+}
+
+/// A plain-text answer, in UTF-8.
+pub fn text(text: impl Into<String>) -> Reply {
+    Reply::empty().text(text)
+}
+
+impl Reply {
+    fn empty() -> Self {
+        Reply {
+            status: None,
+            headers: HeaderMap::new(),
+            content: Content::Empty,
+            mistake: None,
+        }
+    }
+
+    /// The same reply with `value` as its JSON body.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(json) => self.content = Content::Json(json.into()),
+            Err(error) => self.mistaken(format!("the reply does not serialise: {error}")),
+        }
+        self
+    }
+
+    /// The same reply with `text` as its body.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.content = Content::Text(text.into().into());
+        self
+    }
+
+    /// The same reply with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        // 1xx are no answers: 101 belongs to the protocols, the others to hyper.
+        match StatusCode::from_u16(status) {
+            Ok(code) if !code.is_informational() => self.status = Some(code),
+            _ => self.mistaken(format!("a reply cannot have the status {status}")),
+        }
+        self
+    }
+
+    /// The same reply with this header, in place of any of that name.
+    ///
+    /// A name or value that no header can have, such as one with a line break, becomes a 500,
+    /// with the reason in the log.
+    #[must_use]
+    pub fn header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Self {
+        match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(value)) => {
+                self.headers.insert(name, value);
+            }
+            (Err(_), _) => self.mistaken("the reply has a header whose name is none".into()),
+            (Ok(name), Err(_)) => {
+                self.mistaken(format!("the reply's header `{name}` has a value that is none"));
+            }
+        }
+        self
+    }
+
+    /// The status, if one is set.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// The headers that are set; the content type is added when the reply is rendered.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The bytes of the body.
+    pub fn body(&self) -> &[u8] {
+        match &self.content {
+            Content::Empty => &[],
+            Content::Json(bytes) | Content::Text(bytes) => bytes,
+        }
+    }
+
+    fn mistaken(&mut self, message: String) {
+        self.mistake.get_or_insert_with(|| Error::internal(message));
+    }
+
+    /// The answer to a request with this method.
+    pub(crate) fn render(self, method: &Method) -> Result<Response> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let (bytes, content_type, usual) = match self.content {
+            Content::Empty => (Bytes::new(), None, StatusCode::OK),
+            Content::Json(bytes) if method == Method::POST => {
+                (bytes, Some("application/json"), StatusCode::CREATED)
+            }
+            Content::Json(bytes) => (bytes, Some("application/json"), StatusCode::OK),
+            Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
+        };
+        let mut response = Response::new(ResponseBody::from(bytes));
+        *response.status_mut() = self.status.unwrap_or(usual);
+        *response.headers_mut() = self.headers;
+        if let Some(content_type) = content_type {
+            response
+                .headers_mut()
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static(content_type));
+        }
+        Ok(response)
+    }
+}
+
+/// What an action can return.
+///
+/// A [`Reply`], text, `()` for an empty 200, or a `Result` of one of these: its error is the
+/// answer then.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no reply",
+    label = "an action returns a `Reply`, or a `Result` of one",
+    note = "make one with `json(&value)`, `status(204)`, `redirect(\"/\")` or `text(\"…\")`"
+)]
+pub trait IntoReply {
+    /// The reply, or the error that is the answer instead.
+    ///
+    /// # Errors
+    /// Whatever the action returned as one.
+    fn into_reply(self) -> Result<Reply>;
+}
+
+impl IntoReply for Reply {
+    fn into_reply(self) -> Result<Reply> {
+        Ok(self)
+    }
+}
+
+impl IntoReply for () {
+    fn into_reply(self) -> Result<Reply> {
+        Ok(status(200))
+    }
+}
+
+impl IntoReply for &str {
+    fn into_reply(self) -> Result<Reply> {
+        Ok(text(self))
+    }
+}
+
+impl IntoReply for String {
+    fn into_reply(self) -> Result<Reply> {
+        Ok(text(self))
+    }
+}
+
+impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
+    fn into_reply(self) -> Result<Reply> {
+        self.map_err(Into::into)?.into_reply()
+    }
+}

@@ -1,0 +1,252 @@
+//! What a controller gets: the head of the request, which plugins share, and its body.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Uri, header::AsHeaderName, request::Parts};
+use hyper::upgrade::OnUpgrade;
+use nova_pubsub::PubSub;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::Bindings;
+use crate::body::RequestBody;
+use crate::error::{Error, Result};
+use crate::params::{self, Params};
+
+/// One request: its [`Head`], to which it dereferences, and its body.
+///
+/// A test builds one by hand, with [`testing::request`](crate::testing::request).
+pub struct Request {
+    head: Arc<Head>,
+    body: RequestBody,
+    pub(crate) upgrade: Option<OnUpgrade>,
+}
+
+/// All of a request but its body. Plugins before and after the controller see the same head.
+#[derive(Clone)]
+pub struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    extensions: Extensions,
+    peer: Option<SocketAddr>,
+    pub(crate) bindings: Bindings,
+    /// What the `request` plugin has decoded.
+    pub(crate) params: Option<Params>,
+    node: PubSub,
+    /// The node again, with this request as the sender; made when first asked for.
+    pubsub: OnceLock<PubSub>,
+}
+
+impl Request {
+    pub(crate) fn new(
+        parts: Parts,
+        body: RequestBody,
+        peer: Option<SocketAddr>,
+        node: PubSub,
+    ) -> Self {
+        let mut extensions = parts.extensions;
+        let upgrade = extensions.remove::<OnUpgrade>();
+        Request {
+            head: Arc::new(Head {
+                method: parts.method,
+                uri: parts.uri,
+                headers: parts.headers,
+                extensions,
+                peer,
+                bindings: Bindings::default(),
+                params: None,
+                node,
+                pubsub: OnceLock::new(),
+            }),
+            body,
+            upgrade,
+        }
+    }
+
+    /// The head by itself, for what outlives the request.
+    pub fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    /// The whole body. It is read once; later calls give the same bytes.
+    ///
+    /// # Errors
+    /// 413 if it is longer than `server.body_limit`, 408 if no byte arrives for 30 s, 400 if the
+    /// client breaks it off.
+    ///
+    /// # Cancel safety
+    /// What was read is lost when the future is dropped, and the body with it.
+    pub async fn body(&mut self) -> Result<Bytes> {
+        self.body.read(&self.head.headers).await
+    }
+
+    /// The parameters in the body, as a `T`: a form or JSON, as the content type says.
+    ///
+    /// ```
+    /// # use nova_core::{Request, Reply, Result, json};
+    /// #[derive(serde::Deserialize, serde::Serialize)]
+    /// struct NewNote {
+    ///     title: String,
+    ///     body: String,
+    /// }
+    ///
+    /// async fn create(mut request: Request) -> Result<Reply> {
+    ///     let note: NewNote = request.params().await?;
+    ///     Ok(json(&note))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// 400 if the body is malformed or empty, 415 if it is neither a form nor JSON, 422 with the
+    /// name of the field if it is no `T`, and those of [`body`](Self::body).
+    pub async fn params<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if let Some(params) = &self.head.params {
+            return params.decode();
+        }
+        let kind = params::Kind::of(&self.head.headers).ok_or_else(|| {
+            Error::new(
+                415,
+                "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)",
+            )
+        })?;
+        let body = self.body().await?;
+        kind.decode(&body)
+    }
+
+    /// The body as JSON, as a `T`, whatever the content type says.
+    ///
+    /// # Errors
+    /// 400 if it is malformed or empty, 422 with the path of the field if it is no `T`, and those
+    /// of [`body`](Self::body).
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if let Some(params @ Params::Json(_)) = &self.head.params {
+            return params.decode();
+        }
+        let body = self.body().await?;
+        params::Kind::Json.decode(&body)
+    }
+}
+
+impl Head {
+    /// The method, as the client sent it: a `HEAD` stays one, also when a `GET` route answers it.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The target, as the client sent it.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The path, as the client sent it: not decoded.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The first header of that name, if it is text.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The address of the other end of the connection; `None` for a connection in memory.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// What the route's `{name}` stands for in this path, decoded, as a `T`.
+    ///
+    /// ```
+    /// # use nova_core::testing;
+    /// let request = testing::request("GET", "/notes/7").binding("id", 7).build();
+    /// let id: i64 = request.binding("id").unwrap();
+    /// assert_eq!(id, 7);
+    ///
+    /// let request = testing::request("GET", "/notes/x").binding("id", "x").build();
+    /// assert_eq!(request.binding::<i64>("id").unwrap_err().status(), 404);
+    /// ```
+    ///
+    /// # Errors
+    /// 404 if the value is no `T`: there is nothing under such a path. 500 if the route binds no
+    /// such name; the log says which names it binds.
+    pub fn binding<T: FromStr>(&self, name: &str) -> Result<T> {
+        let Some(value) = self.bindings.get(name) else {
+            let bound = crate::build_error::listed(self.bindings.names());
+            return Err(Error::internal(format!(
+                "the route binds no `{name}`; it binds {bound}"
+            )));
+        };
+        value.parse().map_err(|_| {
+            let short = std::any::type_name::<T>();
+            Error::new(404, format!("`{name}` in the path is no {short}"))
+        })
+    }
+
+    /// The query string, as a `T`. No query string is an empty one.
+    ///
+    /// # Errors
+    /// 400 if it is badly encoded, 422 if it is no `T`.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
+        params::Kind::Form.decode(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// The pub/sub, with this request as the sender.
+    pub fn pubsub(&self) -> &PubSub {
+        self.pubsub.get_or_init(|| self.node.new_sender())
+    }
+
+    /// What plugins have left here for the controller, by type.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// A place for a plugin to leave something, by type.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+}
+
+impl Deref for Request {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+/// Changing a head that somebody else holds changes a copy of it.
+impl DerefMut for Request {
+    fn deref_mut(&mut self) -> &mut Head {
+        Arc::make_mut(&mut self.head)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("head", &self.head)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the headers and the query: they may hold secrets.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("path", &self.path())
+            .field("bindings", &self.bindings)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! Routes and groups of them, as written in Rust; `router.toml` is read into the same.
+
+use crate::controller::Action;
+use crate::origin::Origin;
+use crate::plugin::Chain;
+
+/// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
+///
+/// ```
+/// use nova_core::{Action, App, Group, methods, status};
+///
+/// let heartbeat = Action::new(|_| async { status(200) });
+/// let group = Group::new()
+///     .prefix("/internal")
+///     .route(("/heartbeat", heartbeat, methods(["get"])));
+/// let app = App::builder().group(group).build().unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Group {
+    prefix: Option<(String, Origin)>,
+    plugins: Option<Vec<(String, Origin)>>,
+    routes: Vec<(Route, Origin)>,
+}
+
+/// One route: a path, who answers, and options. A tuple of these becomes one.
+#[derive(Debug)]
+pub struct Route {
+    path: String,
+    handler: Handler,
+    options: RouteOptions,
+}
+
+/// Who answers: the name of an action or of a protocol's handler, or an action itself.
+#[derive(Debug, Clone)]
+pub enum Handler {
+    /// What `router.toml` would write, such as `notes_api::index`.
+    Named(String),
+    /// Code that has no name.
+    Action(Action),
+}
+
+/// The options of a route, the third part of the tuple: see [`methods`] and [`protocol`].
+#[derive(Debug, Clone, Default)]
+pub struct RouteOptions {
+    methods: Option<Vec<String>>,
+    protocol: Option<String>,
+}
+
+/// Answer these methods only, such as `["get", "post"]`; without it, a route answers them all.
+pub fn methods<M: Into<String>>(methods: impl IntoIterator<Item = M>) -> RouteOptions {
+    RouteOptions {
+        methods: Some(methods.into_iter().map(Into::into).collect()),
+        protocol: None,
+    }
+}
+
+/// Answer by this protocol, such as `ws`; without it, a route answers by `http`.
+pub fn protocol(protocol: impl Into<String>) -> RouteOptions {
+    RouteOptions {
+        methods: None,
+        protocol: Some(protocol.into()),
+    }
+}
+
+impl Group {
+    /// A group without a prefix, with the app's global plugins and no routes.
+    #[expect(clippy::new_without_default, reason = "an empty group is a beginning, no default")]
+    pub fn new() -> Self {
+        Group {
+            prefix: None,
+            plugins: None,
+            routes: Vec::new(),
+        }
+    }
+
+    /// Puts all routes of the group below `prefix`.
+    #[must_use]
+    #[track_caller]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some((prefix.into(), Origin::caller()));
+        self
+    }
+
+    /// Runs these plugins, registered under these names, in place of the global ones.
+    #[must_use]
+    #[track_caller]
+    pub fn plugins<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let origin = Origin::caller();
+        let named = names.into_iter().map(|name| (name.into(), origin.clone()));
+        self.plugins = Some(named.collect());
+        self
+    }
+
+    /// Adds a route: `(path, handler)` or `(path, handler, options)`.
+    #[must_use]
+    #[track_caller]
+    pub fn route(mut self, route: impl IntoRoute) -> Self {
+        self.routes.push((route.into_route(), Origin::caller()));
+        self
+    }
+
+    /// Adds routes of one kind of tuple.
+    #[must_use]
+    #[track_caller]
+    pub fn routes<R: IntoRoute>(mut self, routes: impl IntoIterator<Item = R>) -> Self {
+        let origin = Origin::caller();
+        let routes = routes.into_iter().map(|one| (one.into_route(), origin.clone()));
+        self.routes.extend(routes);
+        self
+    }
+
+    /// The group as the table wants it; `resolve` turns names into plugins.
+    pub(crate) fn into_spec(
+        self,
+        resolve: impl FnOnce(Vec<(String, Origin)>) -> Chain,
+    ) -> GroupSpec {
+        GroupSpec {
+            prefix: self.prefix.map(|(path, origin)| PathSpec { path, origin }),
+            plugins: self.plugins.map(resolve),
+            routes: self
+                .routes
+                .into_iter()
+                .map(|(route, origin)| route.into_spec(origin))
+                .collect(),
+        }
+    }
+}
+
+impl Route {
+    fn into_spec(self, origin: Origin) -> RouteSpec {
+        let place = |name: String| (name, origin.clone());
+        RouteSpec {
+            path: PathSpec {
+                path: self.path,
+                origin: origin.clone(),
+            },
+            handler: self.handler,
+            handler_origin: origin.clone(),
+            methods: self
+                .options
+                .methods
+                .map(|methods| methods.into_iter().map(place).collect()),
+            protocol: self.options.protocol.map(place),
+            origin: origin.clone(),
+        }
+    }
+}
+
+/// What is a route: a tuple `(path, handler)` or `(path, handler, options)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no route",
+    note = "a route is `(\"/path\", \"controller::action\")` or `(\"/path\", action, methods([\"get\"]))`"
+)]
+pub trait IntoRoute {
+    /// The route.
+    fn into_route(self) -> Route;
+}
+
+impl<P: Into<String>, H: Into<Handler>> IntoRoute for (P, H) {
+    fn into_route(self) -> Route {
+        (self.0, self.1, RouteOptions::default()).into_route()
+    }
+}
+
+impl<P: Into<String>, H: Into<Handler>> IntoRoute for (P, H, RouteOptions) {
+    fn into_route(self) -> Route {
+        Route {
+            path: self.0.into(),
+            handler: self.1.into(),
+            options: self.2,
+        }
+    }
+}
+
+impl From<&str> for Handler {
+    fn from(name: &str) -> Self {
+        Handler::Named(name.to_owned())
+    }
+}
+
+impl From<Action> for Handler {
+    fn from(action: Action) -> Self {
+        Handler::Action(action)
+    }
+}
+
+/// A group as it was read, from Rust or from a file, with the place of every part.
+#[derive(Default)]
+pub(crate) struct GroupSpec {
+    pub(crate) prefix: Option<PathSpec>,
+    /// `None` for the global ones.
+    pub(crate) plugins: Option<Chain>,
+    pub(crate) routes: Vec<RouteSpec>,
+}
+
+pub(crate) struct PathSpec {
+    pub(crate) path: String,
+    pub(crate) origin: Origin,
+}
+
+pub(crate) struct RouteSpec {
+    pub(crate) path: PathSpec,
+    pub(crate) handler: Handler,
+    pub(crate) handler_origin: Origin,
+    pub(crate) methods: Option<Vec<(String, Origin)>>,
+    pub(crate) protocol: Option<(String, Origin)>,
+    pub(crate) origin: Origin,
+}

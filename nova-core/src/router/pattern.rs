@@ -1,0 +1,196 @@
+//! Paths of routes: static segments, `{name}` for one segment, `{*name}` for the rest.
+
+use std::fmt;
+
+/// What Nova calls the rest that its `[...]` matches.
+const UNNAMED_REST: &str = "pathinfo";
+
+/// The path of a route, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pattern(Vec<Segment>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Static(String),
+    Binding(String),
+    /// Zero or more segments; always the last.
+    Rest(String),
+}
+
+impl Pattern {
+    /// Reads `path`. Repeated slashes and one at the end count for nothing, as in a request.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(crate) fn parse(path: &str) -> Result<Self, String> {
+        if !path.starts_with('/') {
+            return Err(format!("it begins with a slash: `/{path}`"));
+        }
+        let mut segments = Vec::new();
+        for text in path.split('/').filter(|text| !text.is_empty()) {
+            if let Some(Segment::Rest(_)) = segments.last() {
+                return Err("what matches the rest of a path stands at its end".to_owned());
+            }
+            let segment = Segment::parse(text)?;
+            if let Some(name) = segment.name()
+                && segments.iter().filter_map(Segment::name).any(|n| n == name)
+            {
+                return Err(format!("it binds `{name}` twice"));
+            }
+            segments.push(segment);
+        }
+        Ok(Pattern(segments))
+    }
+
+    /// This path below `prefix`.
+    ///
+    /// # Errors
+    /// Both bind the same name, or the prefix ends with a rest.
+    pub(crate) fn below(&self, prefix: &Pattern) -> Result<Self, String> {
+        Pattern::parse(&format!("{prefix}{self}"))
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(Segment::name)
+    }
+
+    /// The path with its bindings numbered: two routes with the same shape match the same paths.
+    /// The number of the rest, if there is one, follows those of the bindings.
+    pub(crate) fn shape(&self) -> Shape {
+        let mut text = String::new();
+        let mut bindings = 0;
+        let mut rest = false;
+        for segment in &self.0 {
+            match segment {
+                Segment::Static(name) => text.push_str(&format!("/{name}")),
+                Segment::Binding(_) => {
+                    text.push_str(&format!("/{{{bindings}}}"));
+                    bindings += 1;
+                }
+                Segment::Rest(_) => rest = true,
+            }
+        }
+        Shape {
+            before_rest: text,
+            bindings,
+            rest,
+        }
+    }
+}
+
+/// The shape of a pattern: see [`Pattern::shape`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    /// All but the rest, in matchit's notation; empty for `/` and for a rest at the root.
+    pub(crate) before_rest: String,
+    pub(crate) bindings: usize,
+    pub(crate) rest: bool,
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "[...]" {
+            return Ok(Segment::Rest(UNNAMED_REST.to_owned()));
+        }
+        if let Some(name) = text.strip_prefix(':') {
+            return Ok(Segment::Binding(binding_name(name)?));
+        }
+        if let Some(inner) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) {
+            return Ok(match inner.strip_prefix('*') {
+                Some(name) => Segment::Rest(binding_name(name)?),
+                None => Segment::Binding(binding_name(inner)?),
+            });
+        }
+        if text.contains(['{', '}', '[', ']']) {
+            return Err(format!(
+                "a binding is a whole segment, such as `/{{id}}`, and `{text}` is not"
+            ));
+        }
+        match text.chars().find(|c| !is_path_character(*c)) {
+            Some(other) => Err(format!("a path cannot have {other:?} in it")),
+            None => Ok(Segment::Static(text.to_owned())),
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Segment::Static(_) => None,
+            Segment::Binding(name) | Segment::Rest(name) => Some(name),
+        }
+    }
+}
+
+/// `pchar` of RFC 3986 §3.3: the only characters that the path of a request can have.
+fn is_path_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%".contains(c)
+}
+
+fn binding_name(name: &str) -> Result<String, String> {
+    let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !fits {
+        return Err(format!(
+            "a binding is named by letters, digits and `_`, and `{name}` is not"
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// In today's notation, also for a path that was written in Nova's.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("/");
+        }
+        for segment in &self.0 {
+            match segment {
+                Segment::Static(text) => write!(f, "/{text}")?,
+                Segment::Binding(name) => write!(f, "/{{{name}}}")?,
+                Segment::Rest(name) => write!(f, "/{{*{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(path: &str) -> Result<String, String> {
+        Pattern::parse(path).map(|pattern| pattern.to_string())
+    }
+
+    #[test]
+    fn novas_notation_means_the_same() {
+        assert_eq!(shown("/notes/:id").unwrap(), "/notes/{id}");
+        assert_eq!(shown("/assets/[...]").unwrap(), "/assets/{*pathinfo}");
+        assert_eq!(shown("//a//{b}/").unwrap(), "/a/{b}");
+        assert_eq!(shown("/").unwrap(), "/");
+    }
+
+    #[test]
+    fn what_is_no_path_says_why() {
+        for (path, reason) in [
+            ("notes", "it begins with a slash: `/notes`"),
+            ("", "it begins with a slash"),
+            ("/{*rest}/more", "at its end"),
+            ("/{id}/{id}", "binds `id` twice"),
+            ("/{id}.json", "a whole segment"),
+            ("/{}", "letters, digits and `_`"),
+            ("/a b", "' '"),
+            ("/a?b=c", "'?'"),
+            ("/é", "'é'"),
+        ] {
+            let refused = shown(path).unwrap_err();
+            assert!(refused.contains(reason), "{path}: {refused}");
+        }
+    }
+
+    #[test]
+    fn paths_that_differ_in_names_only_have_one_shape() {
+        let shape = |path| Pattern::parse(path).unwrap().shape();
+        assert_eq!(shape("/a/{x}/b/{*y}"), shape("/a/:z/b/[...]"));
+        assert_ne!(shape("/a/{x}"), shape("/a/{*x}"));
+    }
+}

@@ -1,0 +1,220 @@
+//! What routes can name: actions, plugins and the handlers of protocols.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::build_error::{BuildError, NameKind, nearest};
+use crate::config::settings::{self, Setting};
+use crate::controller::Action;
+use crate::origin::Origin;
+use crate::plugin::{Chain, ErasedPlugin, Plugin};
+use crate::protocol::ProtocolHandler;
+
+/// Every name that the app's code has registered.
+#[derive(Default)]
+pub(crate) struct Registry {
+    actions: BTreeMap<String, (Action, Origin)>,
+    /// By protocol and name.
+    handlers: BTreeMap<String, Handlers>,
+    plugins: BTreeMap<String, (PluginFactory, Origin)>,
+}
+
+type Handlers = BTreeMap<String, (Arc<dyn ProtocolHandler>, Origin)>;
+
+/// Makes a plugin of its options, or adds what is wrong with them.
+pub(crate) type PluginFactory = Box<
+    dyn Fn(&str, &Origin, Vec<Setting<'_>>, &mut Vec<BuildError>) -> Option<Arc<dyn ErasedPlugin>>
+        + Send,
+>;
+
+/// A plugin that is what it is.
+pub(crate) fn plugin_without_options(plugin: impl Plugin) -> PluginFactory {
+    let plugin: Arc<dyn ErasedPlugin> = Arc::new(plugin);
+    Box::new(move |name, _, settings, errors| {
+        if let Some(first) = settings.first() {
+            errors.push(BuildError::WrongValue {
+                message: format!("the plugin `{name}` takes no options"),
+                origin: first.key_origin(),
+            });
+            return None;
+        }
+        Some(Arc::clone(&plugin))
+    })
+}
+
+/// A plugin that is made of its options.
+pub(crate) fn plugin_with_options<O, P>(
+    make: impl Fn(O) -> P + Send + 'static,
+) -> PluginFactory
+where
+    O: DeserializeOwned,
+    P: Plugin,
+{
+    Box::new(move |name, origin, settings, errors| {
+        let table = format!("the plugin `{name}`");
+        let options = settings::read(&table, origin, settings, errors)?;
+        Some(Arc::new(make(options)))
+    })
+}
+
+impl Registry {
+    pub(crate) fn add_action(
+        &mut self,
+        name: String,
+        action: Action,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        add(&mut self.actions, NameKind::Action, name, action, origin, errors);
+    }
+
+    pub(crate) fn add_handler(
+        &mut self,
+        protocol: &str,
+        name: String,
+        handler: Arc<dyn ProtocolHandler>,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let handlers = self.handlers.entry(protocol.to_owned()).or_default();
+        add(handlers, NameKind::Handler, name, handler, origin, errors);
+    }
+
+    pub(crate) fn add_plugin(
+        &mut self,
+        name: String,
+        plugin: PluginFactory,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        add(&mut self.plugins, NameKind::Plugin, name, plugin, origin, errors);
+    }
+
+    /// The action of that name, or the mistake of naming it.
+    pub(crate) fn action(&self, name: &str, origin: &Origin) -> Result<Action, BuildError> {
+        if let Some((action, _)) = self.actions.get(name) {
+            return Ok(action.clone());
+        }
+        let of_protocol = self
+            .handlers
+            .iter()
+            .find(|(_, handlers)| handlers.contains_key(name));
+        let similar = nearest(name, self.actions.keys().map(String::as_str));
+        let help = match of_protocol {
+            Some((protocol, _)) => Some(format!(
+                "`{name}` is a handler of the protocol `{protocol}`: add \
+                 `{{ protocol = \"{protocol}\" }}` to the route"
+            )),
+            None if similar.is_none() => Some(format!(
+                "register a controller that lists the action, with `.controller(…)`, or a \
+                 function, with `.action(\"{name}\", …)`"
+            )),
+            None => None,
+        };
+        Err(BuildError::UnknownName {
+            kind: NameKind::Action,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar: similar.filter(|_| of_protocol.is_none()),
+            help,
+        })
+    }
+
+    /// The handler of that name for `protocol`, or the mistake of naming either.
+    pub(crate) fn handler(
+        &self,
+        (protocol, protocol_origin): (&str, &Origin),
+        (name, origin): (&str, &Origin),
+    ) -> Result<Arc<dyn ProtocolHandler>, BuildError> {
+        let register = (protocol == "ws").then(|| {
+            format!(
+                "register the handler with `.websocket(\"{name}\", …)` of the crate `nova-ws` \
+                 (`use nova_ws::AppBuilderExt`)"
+            )
+        });
+        let Some(handlers) = self.handlers.get(protocol) else {
+            let known = self.handlers.keys().map(String::as_str);
+            return Err(BuildError::UnknownName {
+                kind: NameKind::Protocol,
+                name: protocol.to_owned(),
+                origin: protocol_origin.clone(),
+                similar: nearest(protocol, known.chain(["http"])),
+                help: register,
+            });
+        };
+        match handlers.get(name) {
+            Some((handler, _)) => Ok(Arc::clone(handler)),
+            None => {
+                let similar = nearest(name, handlers.keys().map(String::as_str));
+                Err(BuildError::UnknownName {
+                    kind: NameKind::Handler,
+                    name: name.to_owned(),
+                    origin: origin.clone(),
+                    help: register.filter(|_| similar.is_none()),
+                    similar,
+                })
+            }
+        }
+    }
+
+    /// The plugin of that name, made of `settings`; `None`, with the reason added, if it is not
+    /// to be had.
+    pub(crate) fn plugin(
+        &self,
+        name: &str,
+        origin: &Origin,
+        settings: Vec<Setting<'_>>,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<dyn ErasedPlugin>> {
+        let Some((make, _)) = self.plugins.get(name) else {
+            let similar = nearest(name, self.plugins.keys().map(String::as_str));
+            let help = similar
+                .is_none()
+                .then(|| format!("register it with `.plugin(\"{name}\", …)`"));
+            errors.push(BuildError::UnknownName {
+                kind: NameKind::Plugin,
+                name: name.to_owned(),
+                origin: origin.clone(),
+                similar,
+                help,
+            });
+            return None;
+        };
+        make(name, origin, settings, errors)
+    }
+
+    /// The plugins of these names, each with its default options.
+    pub(crate) fn chain(
+        &self,
+        names: Vec<(String, Origin)>,
+        errors: &mut Vec<BuildError>,
+    ) -> Chain {
+        names
+            .into_iter()
+            .filter_map(|(name, origin)| self.plugin(&name, &origin, Vec::new(), errors))
+            .collect()
+    }
+}
+
+fn add<T>(
+    names: &mut BTreeMap<String, (T, Origin)>,
+    kind: NameKind,
+    name: String,
+    value: T,
+    origin: Origin,
+    errors: &mut Vec<BuildError>,
+) {
+    match names.get(&name) {
+        Some((_, first)) => errors.push(BuildError::DuplicateName {
+            kind,
+            name,
+            origin,
+            first: first.clone(),
+        }),
+        None => {
+            names.insert(name, (value, origin));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The listener and its connections.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::app::{App, Core};
+use crate::life::Life;
+use crate::service::{ServiceFailed, Supervisor};
+
+/// How long the head of a request may take to arrive.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_BYTES: usize = 64 * 1024;
+const HEADER_FIELDS: usize = 100;
+/// The usual 128 drop connections in a burst, which costs each of those clients a second.
+const BACKLOG: u32 = 4096;
+/// The pause after an `accept` that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on `address`.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port whose connections of a moment ago still linger can be taken again at once. On
+    // Windows the same option would let two programs share a port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl App {
+    /// Serves the app on `listener` until `stop` resolves or a service fails for good, and then
+    /// stops it: requests finish, sockets are closed, services stop in reverse order.
+    ///
+    /// [`run`](crate::run) does this and more; this is for programs that have a runtime already.
+    ///
+    /// # Errors
+    /// A service failed too often.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cuts all connections.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServiceFailed> {
+        let mut served = Served::start(self);
+        let mut stop = pin!(stop);
+        let outcome = tokio::select! {
+            () = &mut stop => Ok(()),
+            failed = served.services.failure() => Err(failed),
+            () = accept(&listener, &served.core, &served.life) => Ok(()),
+        };
+        drop(listener); // from here on, nobody connects any more
+        served.stop().await;
+        outcome
+    }
+}
+
+/// An app whose services run and which takes connections.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) core: Arc<Core>,
+    pub(crate) life: Life,
+    services: Supervisor,
+}
+
+impl Served {
+    pub(crate) fn start(app: App) -> Self {
+        let services = Supervisor::start(app.services, &app.core.pubsub);
+        Served {
+            core: app.core,
+            life: Life::new(),
+            services,
+        }
+    }
+
+    /// Takes one connection, from wherever it comes.
+    pub(crate) fn connect<I>(&self, io: I, peer: Option<SocketAddr>)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.life
+            .track(connection(io, peer, Arc::clone(&self.core), self.life.clone()));
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        let limit = self.core.config.server.shutdown_drain_timeout;
+        self.life.end(limit).await;
+        self.services.stop(limit).await;
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.life.abandon();
+    }
+}
+
+async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small answers leave at once; hyper gathers its writes itself.
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!("TCP_NODELAY was refused: {error}");
+                }
+                life.track(connection(stream, Some(peer), Arc::clone(core), life.clone()));
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                warn!("no connection can be accepted for now: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stopping = life.stopping();
+    let service = service_fn(move |request| {
+        let (core, life) = (Arc::clone(&core), life.clone());
+        async move { Ok::<_, Infallible>(core.respond(request, peer, &life).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADER_FIELDS)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopping.wait() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(?peer, "a connection ended: {error}");
+    }
+}

@@ -1,0 +1,401 @@
+//! Tests of an app without a port, and requests made by hand.
+//!
+//! [`TestClient`] talks to a whole app through the real HTTP stack, over a pipe in memory:
+//!
+//! ```
+//! use nova_core::testing::TestClient;
+//! use nova_core::{App, text};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let app = App::builder()
+//!     .action("hello", |_| async { text("hello") })
+//!     .route(("/", "hello"))
+//!     .build()
+//!     .unwrap();
+//!
+//! let response = TestClient::new(app).get("/").await;
+//!
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.text(), "hello");
+//! # }
+//! ```
+//!
+//! [`request`] makes a [`Request`] for a controller's method, or for a plugin, without any app.
+//!
+//! These are tools for tests: what goes wrong in them panics, with a message that says what.
+
+use std::fmt::{Debug, Display};
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::{AsHeaderName, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use nova_pubsub::PubSub;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::DuplexStream;
+
+use crate::app::App;
+use crate::body::RequestBody;
+use crate::request::Request;
+use crate::server::Served;
+
+/// How much a connection in memory holds before its writer waits: about what a socket does.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// A client of an app that is served in memory, its services running.
+///
+/// Each request has a connection of its own. Dropping the client cuts the connections and tells
+/// the services to stop; [`stop`](Self::stop) waits for all of it.
+#[derive(Debug)]
+pub struct TestClient {
+    served: Served,
+}
+
+impl TestClient {
+    /// Starts the app.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(app: App) -> Self {
+        TestClient {
+            served: Served::start(app),
+        }
+    }
+
+    /// A `GET` of this path. Await it to send it.
+    pub fn get(&self, path: &str) -> TestRequest<'_> {
+        self.request("GET", path)
+    }
+
+    /// A `POST` to this path.
+    pub fn post(&self, path: &str) -> TestRequest<'_> {
+        self.request("POST", path)
+    }
+
+    /// A `PUT` to this path.
+    pub fn put(&self, path: &str) -> TestRequest<'_> {
+        self.request("PUT", path)
+    }
+
+    /// A `DELETE` of this path.
+    pub fn delete(&self, path: &str) -> TestRequest<'_> {
+        self.request("DELETE", path)
+    }
+
+    /// A request with any method.
+    pub fn request(&self, method: &str, path: &str) -> TestRequest<'_> {
+        TestRequest {
+            client: self,
+            parts: Parts::new(method, path),
+        }
+    }
+
+    /// The pub/sub of the app.
+    pub fn pubsub(&self) -> &PubSub {
+        &self.served.core.pubsub
+    }
+
+    /// A bare connection, for a test that writes its own bytes.
+    pub fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        self.served.connect(theirs, None);
+        ours
+    }
+
+    /// Sends an upgrade, and gives the raw connection behind the 101, or the refusal.
+    ///
+    /// # Errors
+    /// The answer, if it is not a 101.
+    pub async fn upgrade(
+        &self,
+        request: TestRequest<'_>,
+    ) -> Result<(TestResponse, TokioIo<hyper::upgrade::Upgraded>), TestResponse> {
+        let mut response = self.send(request.parts).await;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(read(response).await);
+        }
+        let upgraded = hyper::upgrade::on(&mut response)
+            .await
+            .expect("the app keeps the connection after its 101");
+        let answer = TestResponse {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Bytes::new(),
+        };
+        Ok((answer, TokioIo::new(upgraded)))
+    }
+
+    /// Stops the app as a signal would: requests finish, sockets close, services stop.
+    pub async fn stop(mut self) {
+        self.served.stop().await;
+    }
+
+    async fn send(&self, parts: Parts) -> http::Response<hyper::body::Incoming> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(self.connect()))
+            .await
+            .expect("a connection in memory does not fail");
+        tokio::spawn(connection.with_upgrades());
+        let mut request = http::Request::builder()
+            .method(parts.method)
+            .uri(&parts.path)
+            .body(Full::new(parts.body))
+            .unwrap_or_else(|error| panic!("`{}` is no path: {error}", parts.path));
+        *request.headers_mut() = parts.headers;
+        request
+            .headers_mut()
+            .entry(http::header::HOST)
+            .or_insert(HeaderValue::from_static("localhost"));
+        sender
+            .send_request(request)
+            .await
+            .unwrap_or_else(|error| panic!("no answer from the app: {error}"))
+    }
+}
+
+async fn read(response: http::Response<hyper::body::Incoming>) -> TestResponse {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await;
+    TestResponse {
+        status: parts.status,
+        headers: parts.headers,
+        body: body
+            .unwrap_or_else(|error| panic!("the answer breaks off: {error}"))
+            .to_bytes(),
+    }
+}
+
+/// A request to an app in memory. Await it to send it.
+#[derive(Debug)]
+pub struct TestRequest<'c> {
+    client: &'c TestClient,
+    parts: Parts,
+}
+
+impl TestRequest<'_> {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.parts.header(name, value);
+        self
+    }
+
+    /// Sets a JSON body, and its content type.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.parts.json(value);
+        self
+    }
+
+    /// Sets a form as the body, and its content type.
+    #[must_use]
+    pub fn form<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.parts.form(value);
+        self
+    }
+
+    /// Sets the body, without a content type.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.parts.body = body.into();
+        self
+    }
+}
+
+impl<'c> IntoFuture for TestRequest<'c> {
+    type Output = TestResponse;
+    type IntoFuture = Pin<Box<dyn Future<Output = TestResponse> + Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { read(self.client.send(self.parts).await).await })
+    }
+}
+
+/// The answer to a [`TestRequest`], read to its end.
+#[derive(Debug, Clone)]
+pub struct TestResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl TestResponse {
+    /// The status; it compares with numbers.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The first header of that name, if it is text.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is text in UTF-8")
+    }
+
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("the body is not that JSON: {error}: {:?}", self.body))
+    }
+}
+
+/// Begins a request that is handed to a controller's method or a plugin directly.
+///
+/// It has a pub/sub of its own unless it gets one, so that a test sees what is broadcast:
+///
+/// ```
+/// use nova_core::pubsub::PubSub;
+/// use nova_core::testing;
+///
+/// let pubsub = PubSub::new();
+/// let mut mailbox = pubsub.mailbox();
+/// mailbox.join("notes");
+///
+/// let request = testing::request("POST", "/notes").pubsub(&pubsub).build();
+/// request.pubsub().broadcast("notes", "note_created", "milk");
+///
+/// assert!(mailbox.try_recv().is_some());
+/// ```
+pub fn request(method: &str, path: &str) -> RequestBuilder {
+    RequestBuilder {
+        parts: Parts::new(method, path),
+        bindings: Vec::new(),
+        pubsub: None,
+    }
+}
+
+/// A [`Request`] in the making: see [`request`].
+#[derive(Debug)]
+pub struct RequestBuilder {
+    parts: Parts,
+    bindings: Vec<(String, String)>,
+    pubsub: Option<PubSub>,
+}
+
+impl RequestBuilder {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.parts.header(name, value);
+        self
+    }
+
+    /// Sets a JSON body, and its content type.
+    #[must_use]
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.parts.json(value);
+        self
+    }
+
+    /// Sets a form as the body, and its content type.
+    #[must_use]
+    pub fn form<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.parts.form(value);
+        self
+    }
+
+    /// Sets the body, without a content type.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.parts.body = body.into();
+        self
+    }
+
+    /// Binds a name in the path, as the router would.
+    #[must_use]
+    pub fn binding(mut self, name: &str, value: impl Display) -> Self {
+        self.bindings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The pub/sub that the request broadcasts on.
+    #[must_use]
+    pub fn pubsub(mut self, pubsub: &PubSub) -> Self {
+        self.pubsub = Some(pubsub.clone());
+        self
+    }
+
+    /// The request.
+    pub fn build(self) -> Request {
+        let mut head = http::Request::builder()
+            .method(self.parts.method)
+            .uri(&self.parts.path)
+            .body(())
+            .unwrap_or_else(|error| panic!("`{}` is no path: {error}", self.parts.path));
+        *head.headers_mut() = self.parts.headers;
+        let body = RequestBody::read_already(self.parts.body);
+        let pubsub = self.pubsub.unwrap_or_default();
+        let mut request = Request::new(head.into_parts().0, body, None, pubsub);
+        for (name, value) in &self.bindings {
+            request.bindings.bind(name, value);
+        }
+        request
+    }
+}
+
+/// What both kinds of requests are made of.
+#[derive(Debug)]
+struct Parts {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Parts {
+    fn new(method: &str, path: &str) -> Self {
+        Parts {
+            method: valid("method", method, method.parse()),
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    fn header(&mut self, name: &str, value: &str) {
+        let value = valid("header value", value, HeaderValue::from_str(value));
+        let name: HeaderName = valid("header name", name, name.parse());
+        self.headers.append(name, value);
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.body = serde_json::to_vec(value)
+            .expect("the JSON of a test serialises")
+            .into();
+        self.content_type("application/json");
+    }
+
+    fn form<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.body = serde_html_form::to_string(value)
+            .expect("the form of a test serialises")
+            .into();
+        self.content_type("application/x-www-form-urlencoded");
+    }
+
+    fn content_type(&mut self, content_type: &'static str) {
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+}
+
+fn valid<T, E: Debug>(what: &str, text: &str, parsed: Result<T, E>) -> T {
+    parsed.unwrap_or_else(|error| panic!("{text:?} is no {what}: {error:?}"))
+}
