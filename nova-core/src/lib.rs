@@ -49,7 +49,7 @@ mod controller;
 mod error;
 mod life;
 mod origin;
-mod panic;
+pub mod panic;
 mod params;
 mod pipeline;
 mod plugin;

@@ -42,6 +42,7 @@ use tokio::io::DuplexStream;
 
 use crate::app::App;
 use crate::body::RequestBody;
+use crate::protocol::Upgraded;
 use crate::request::Request;
 use crate::server::Served;
 
@@ -115,7 +116,7 @@ impl TestClient {
     pub async fn upgrade(
         &self,
         request: TestRequest<'_>,
-    ) -> Result<(TestResponse, TokioIo<hyper::upgrade::Upgraded>), TestResponse> {
+    ) -> Result<(TestResponse, Upgraded), TestResponse> {
         let mut response = self.send(request.parts).await;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(read(response).await);
@@ -128,7 +129,7 @@ impl TestClient {
             headers: response.headers().clone(),
             body: Bytes::new(),
         };
-        Ok((answer, TokioIo::new(upgraded)))
+        Ok((answer, Upgraded::new(upgraded, self.served.life.stopping())))
     }
 
     /// Stops the app as a signal would: requests finish, sockets close, services stop.

@@ -90,6 +90,13 @@ impl Mailbox {
         self.pubsub.registry().leave(channel, self.id())
     }
 
+    /// Leaves all channels. What has arrived stays.
+    pub fn leave_all(&mut self) {
+        for channel in self.joined.drain() {
+            self.pubsub.registry().leave(&channel, self.inbox.id());
+        }
+    }
+
     /// Waits for the next message, or for word that some were lost. `None` once the pub/sub is
     /// closed and all that had arrived is taken.
     ///
@@ -123,9 +130,7 @@ impl Mailbox {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        for channel in &self.joined {
-            self.pubsub.registry().leave(channel, self.inbox.id());
-        }
+        self.leave_all();
     }
 }
 

@@ -1,0 +1,113 @@
+//! How a connection ends.
+
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tracing::warn;
+
+/// The most that the reason in a close frame can hold (RFC 6455 §5.5).
+const REASON_BYTES: usize = 123;
+
+/// Why a connection ended, for [`WebSocket::terminate`](crate::WebSocket::terminate).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The handler stopped it.
+    Stopped,
+    /// The client closed it, with this code and reason if it gave any.
+    Remote {
+        /// The code of the close frame (RFC 6455 §7.4).
+        code: Option<u16>,
+        /// What the client said; empty if nothing.
+        reason: String,
+    },
+    /// The connection broke without a close frame.
+    Disconnected,
+    /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007 or
+    /// 1009.
+    Violation(String),
+    /// The handler panicked with this message. The client was closed with 1011.
+    Panicked(String),
+    /// The client did not read what was sent to it. It was closed with 1013.
+    TooSlow,
+    /// The client answered no ping.
+    Silent,
+    /// The app stops. The client was closed with 1001.
+    Shutdown,
+}
+
+/// The code and text of a close frame to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Close {
+    code: u16,
+    reason: String,
+}
+
+impl Close {
+    pub(crate) const NORMAL: u16 = 1000;
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
+
+    pub(crate) fn new(code: u16, reason: &str) -> Self {
+        let end = (0..=reason.len().min(REASON_BYTES))
+            .rev()
+            .find(|&end| reason.is_char_boundary(end))
+            .unwrap_or(0);
+        Close {
+            code,
+            reason: reason[..end].to_owned(),
+        }
+    }
+
+    /// A close with a code that the handler chose. One that must not be sent (RFC 6455 §7.4)
+    /// is a mistake of the handler's: it is logged, and 1011 sent.
+    pub(crate) fn chosen(code: u16, reason: &str) -> Self {
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Close::new(code, reason),
+            _ => {
+                warn!("a handler closes with {code}, which no close frame can have; 1011 is sent");
+                Close::new(Close::INTERNAL_ERROR, "")
+            }
+        }
+    }
+
+    pub(crate) fn into_frame(self) -> CloseFrame {
+        CloseFrame {
+            code: self.code.into(),
+            reason: self.reason.into(),
+        }
+    }
+}
+
+/// What to tell the peer about `error` in what it sent, and the handler; `None` if the connection
+/// is gone.
+pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
+    let code = match error {
+        Error::Protocol(_) => 1002,
+        Error::Utf8(_) => 1007,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
+        _ => return None,
+    };
+    let what = error.to_string();
+    Some((Close::new(code, &what), CloseReason::Violation(what)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_at_a_character() {
+        let close = Close::new(1000, &"é".repeat(100));
+        assert_eq!(close.reason.len(), 122);
+    }
+
+    #[test]
+    fn a_code_that_must_not_be_sent_is_1011() {
+        for wrong in [0, 999, 1004, 1005, 1006, 1015, 2000, 5000] {
+            assert_eq!(Close::chosen(wrong, "x").code, 1011, "{wrong}");
+        }
+        assert_eq!(Close::chosen(4000, "x"), Close::new(4000, "x"));
+    }
+}

@@ -1,0 +1,92 @@
+//! The opening handshake (RFC 6455 §4.2): who may upgrade, and what the 101 says.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use nova_core::{Head, Reply, status};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Whether the client asks for a WebSocket at all.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::UPGRADE, "websocket")
+}
+
+/// The headers of the 101, or the answer that says what is wrong.
+pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Reply> {
+    let headers = head.headers();
+    if !is_upgrade(headers) || !has_token(headers, header::CONNECTION, "upgrade") {
+        return Err(upgrade_required("this is a WebSocket: connect with `ws://`"));
+    }
+    if head.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(
+            upgrade_required("the WebSocket version here is 13 (RFC 6455)")
+                .header(header::SEC_WEBSOCKET_VERSION, "13"),
+        );
+    }
+    let key = key(headers).ok_or_else(|| {
+        status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
+    })?;
+    if !same_origin(head) {
+        return Err(status(403).text("WebSockets are for pages of this origin"));
+    }
+    let mut accepted = HeaderMap::new();
+    accepted.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    accepted.insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    Ok(accepted)
+}
+
+/// 426 (RFC 9110 §15.5.22).
+fn upgrade_required(why: &str) -> Reply {
+    status(426).text(why).header(header::UPGRADE, "websocket")
+}
+
+/// What answers the client's key, if it sent one that is well-formed.
+fn key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return None;
+    };
+    let decoded = STANDARD.decode(key.as_bytes()).ok()?;
+    if decoded.len() != 16 {
+        return None;
+    }
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
+}
+
+/// Browsers send the origin of the page (RFC 6455 §10.2), and other clients none. Without this
+/// check, any page could talk to the app with the cookies of whoever looks at it.
+fn same_origin(head: &Head) -> bool {
+    let Some(origin) = head.headers().get(header::ORIGIN) else {
+        return true;
+    };
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, authority)| authority);
+    match (authority, head.header(header::HOST)) {
+        (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
+        _ => false,
+    }
+}
+
+/// Whether a header that is a list has `token` in it, in any case.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|one| one.trim().eq_ignore_ascii_case(token))
+}
+
+/// The client's part of the handshake, for tests that upgrade by hand.
+pub(crate) fn client_headers() -> [(&'static str, &'static str); 4] {
+    [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        // The sample key of RFC 6455 §1.3.
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+}

@@ -1,0 +1,81 @@
+//! The way from an app to its handlers: nova-core's extension point for protocols.
+
+use http::HeaderMap;
+use nova_core::{
+    AppBuilder, BoxFuture, Head, Opening, ProtocolHandler, Request, Result, Switch,
+};
+
+use crate::connection::Connection;
+use crate::handler::{Accept, ErasedHandler, WebSocket};
+use crate::handshake;
+use crate::session::Session;
+
+/// Adds WebSocket handlers to an app.
+pub trait AppBuilderExt {
+    /// Registers a handler; routes with `protocol = "ws"` name it.
+    ///
+    /// ```
+    /// use nova_core::{App, protocol};
+    /// use nova_ws::{AppBuilderExt, WebSocket};
+    ///
+    /// #[derive(Clone)]
+    /// struct Silent;
+    /// impl WebSocket for Silent {}
+    ///
+    /// let app = App::builder()
+    ///     .websocket("silent", Silent)
+    ///     .route(("/silent", "silent", protocol("ws")))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    #[must_use]
+    #[track_caller]
+    fn websocket(self, name: &str, handler: impl WebSocket) -> Self;
+}
+
+impl AppBuilderExt for AppBuilder {
+    #[track_caller]
+    fn websocket(self, name: &str, handler: impl WebSocket) -> Self {
+        let prototype = Box::new(handler);
+        self.protocol_handler("ws", name, Prototype(prototype))
+    }
+}
+
+/// The registered handler, of which each connection gets a clone.
+struct Prototype(Box<dyn ErasedHandler>);
+
+impl ProtocolHandler for Prototype {
+    fn claims(&self, head: &Head) -> bool {
+        handshake::is_upgrade(head.headers())
+    }
+
+    fn open(&self, request: Request) -> BoxFuture<'_, Result<Opening>> {
+        Box::pin(async move {
+            match handshake::accept(&request) {
+                Ok(headers) => self.init(request, headers).await,
+                Err(refusal) => Ok(Opening::Refused(refusal)),
+            }
+        })
+    }
+}
+
+impl Prototype {
+    async fn init(&self, request: Request, headers: HeaderMap) -> Result<Opening> {
+        let mut handler = self.0.clone_boxed();
+        let mut conn = Connection::new(request.pubsub());
+        match handler.init(&request, &mut conn).await? {
+            Accept::Refuse(reply) => Ok(Opening::Refused(reply)),
+            Accept::Yes => {
+                // The request is dropped here: its headers would hold hyper's buffer for as long
+                // as the connection lasts.
+                let session = Session {
+                    handler,
+                    conn,
+                    path: request.path().into(),
+                };
+                let run = |upgraded| session.run(upgraded);
+                Ok(Opening::Switch(Switch::new(headers, run)))
+            }
+        }
+    }
+}
