@@ -180,11 +180,7 @@ impl AppBuilder {
     /// `#[serde(deny_unknown_fields)]`; wrong options are told with their place.
     #[must_use]
     #[track_caller]
-    pub fn plugin_with<O, P>(
-        mut self,
-        name: &str,
-        make: impl Fn(O) -> P + Send + 'static,
-    ) -> Self
+    pub fn plugin_with<O, P>(mut self, name: &str, make: impl Fn(O) -> P + Send + 'static) -> Self
     where
         O: DeserializeOwned,
         P: Plugin,

@@ -53,16 +53,16 @@ impl Bindings {
 /// Decodes a part of a URI (RFC 3986 §2.1). Most parts need no decoding and are only checked.
 pub(crate) fn percent_decode(text: &str) -> Result<Cow<'_, str>, BadEncoding> {
     let bytes = text.as_bytes();
-    let encodes = |at: usize| {
-        matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit))
-    };
+    let encodes = |at: usize| matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit));
     let all_encode = (0..bytes.len())
         .filter(|&at| bytes[at] == b'%')
         .all(encodes);
     if !all_encode {
         return Err(BadEncoding);
     }
-    percent_decode_str(text).decode_utf8().map_err(|_| BadEncoding)
+    percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| BadEncoding)
 }
 
 #[cfg(test)]

@@ -109,10 +109,7 @@ impl RequestBody {
     }
 
     fn too_long(&self) -> Error {
-        Error::new(
-            413,
-            format!("the body is longer than {} bytes", self.limit),
-        )
+        Error::new(413, format!("the body is longer than {} bytes", self.limit))
     }
 }
 

@@ -275,10 +275,7 @@ pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Strin
 }
 
 /// The name among `names` that somebody who typed `wrong` most likely meant.
-pub(crate) fn nearest<'n>(
-    wrong: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Option<String> {
+pub(crate) fn nearest<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let lower = wrong.to_lowercase();
     names
         .into_iter()

@@ -51,7 +51,9 @@ impl Error {
                 detail: Some(message),
                 source: None,
             },
-            None => Error::internal(format!("{message} (with {status}, which is no error status)")),
+            None => Error::internal(format!(
+                "{message} (with {status}, which is no error status)"
+            )),
         }
     }
 

@@ -233,10 +233,7 @@ mod tests {
     #[test]
     fn an_underline_stays_on_its_line_and_below_tabs() {
         let origin = origin("\tx = [\n1,\n]", "[\n1,\n]");
-        assert_eq!(
-            Shown(origin).to_string(),
-            "\n  |\n1 | \tx = [\n  | \t    ^"
-        );
+        assert_eq!(Shown(origin).to_string(), "\n  |\n1 | \tx = [\n  | \t    ^");
     }
 
     #[test]

@@ -45,12 +45,13 @@ impl Kind {
         match self {
             Kind::Json => {
                 let mut json = serde_json::Deserializer::from_slice(body);
-                let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-                    match error.inner().classify() {
-                        serde_json::error::Category::Data => wrong_field(&error),
-                        _ => malformed_json(error.inner()),
-                    }
-                })?;
+                let read =
+                    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+                        match error.inner().classify() {
+                            serde_json::error::Category::Data => wrong_field(&error),
+                            _ => malformed_json(error.inner()),
+                        }
+                    })?;
                 json.end().map_err(|error| malformed_json(&error))?;
                 Ok(read)
             }
@@ -159,7 +160,11 @@ mod tests {
             (Kind::Form, "title=%zz&count=1", Some(400)),
             (Kind::Form, "title=%ff&count=1", Some(400)),
         ] {
-            assert_eq!(status(kind.decode::<Order>(body.as_bytes())), expected, "{body}");
+            assert_eq!(
+                status(kind.decode::<Order>(body.as_bytes())),
+                expected,
+                "{body}"
+            );
             let parsed = kind.parse(Bytes::from(body));
             let parsed = parsed.and_then(|params| params.decode::<Order>());
             assert_eq!(status(parsed), expected, "parsed: {body}");
@@ -170,6 +175,9 @@ mod tests {
     fn a_wrong_field_is_named() {
         let error = Kind::Json.decode::<Vec<Order>>(br#"[{"title":"a","count":"x"}]"#);
         let message = error.unwrap_err().to_string();
-        assert!(message.starts_with("`[0].count`: invalid type"), "{message}");
+        assert!(
+            message.starts_with("`[0].count`: invalid type"),
+            "{message}"
+        );
     }
 }

@@ -54,7 +54,12 @@ impl Core {
         let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
         run_after(chain, &head, &mut answer.response, name).await;
         if let Some((switch, upgrade)) = answer.switch {
-            life.track(switch_protocols(switch, upgrade, &answer.response, life.clone()));
+            life.track(switch_protocols(
+                switch,
+                upgrade,
+                &answer.response,
+                life.clone(),
+            ));
         }
         answer.response
     }
@@ -189,7 +194,10 @@ fn options(allow: &HeaderValue) -> Response {
 fn no_route(found: Found<'_>) -> Response {
     match found {
         Found::MethodNotAllowed(allow) => {
-            let detail = format!("the methods here are {}", allow.to_str().unwrap_or_default());
+            let detail = format!(
+                "the methods here are {}",
+                allow.to_str().unwrap_or_default()
+            );
             let problem = response::problem(StatusCode::METHOD_NOT_ALLOWED, Some(&detail));
             with_allow(problem, allow)
         }

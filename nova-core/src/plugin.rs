@@ -90,11 +90,7 @@ pub(crate) type Chain = Arc<[Arc<dyn ErasedPlugin>]>;
 /// [`Plugin`] with its futures boxed, as a route table can store it.
 pub(crate) trait ErasedPlugin: Send + Sync {
     fn pre_request<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Flow>;
-    fn post_request<'a>(
-        &'a self,
-        head: &'a Head,
-        response: &'a mut Response,
-    ) -> BoxFuture<'a, ()>;
+    fn post_request<'a>(&'a self, head: &'a Head, response: &'a mut Response) -> BoxFuture<'a, ()>;
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -104,11 +100,7 @@ impl<P: Plugin> ErasedPlugin for P {
         Box::pin(Plugin::pre_request(self, request))
     }
 
-    fn post_request<'a>(
-        &'a self,
-        head: &'a Head,
-        response: &'a mut Response,
-    ) -> BoxFuture<'a, ()> {
+    fn post_request<'a>(&'a self, head: &'a Head, response: &'a mut Response) -> BoxFuture<'a, ()> {
         Box::pin(Plugin::post_request(self, head, response))
     }
 }

@@ -115,7 +115,9 @@ impl Reply {
             }
             (Err(_), _) => self.mistaken("the reply has a header whose name is none".into()),
             (Ok(name), Err(_)) => {
-                self.mistaken(format!("the reply's header `{name}` has a value that is none"));
+                self.mistaken(format!(
+                    "the reply's header `{name}` has a value that is none"
+                ));
             }
         }
         self

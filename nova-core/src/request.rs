@@ -186,8 +186,8 @@ impl Head {
             )));
         };
         value.parse().map_err(|_| {
-            let short = std::any::type_name::<T>();
-            Error::new(404, format!("`{name}` in the path is no {short}"))
+            let wanted = described(std::any::type_name::<T>());
+            Error::new(404, format!("`{name}` in the path is no {wanted}"))
         })
     }
 
@@ -212,6 +212,16 @@ impl Head {
     /// A place for a plugin to leave something, by type.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
+    }
+}
+
+/// A type as a client would call it.
+fn described(type_name: &str) -> &str {
+    match type_name {
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "integer",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "integer from 0 up",
+        "f32" | "f64" => "number",
+        other => other.rsplit("::").next().unwrap_or(other),
     }
 }
 

@@ -94,8 +94,12 @@ impl Served {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.life
-            .track(connection(io, peer, Arc::clone(&self.core), self.life.clone()));
+        self.life.track(connection(
+            io,
+            peer,
+            Arc::clone(&self.core),
+            self.life.clone(),
+        ));
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -119,7 +123,12 @@ async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!("TCP_NODELAY was refused: {error}");
                 }
-                life.track(connection(stream, Some(peer), Arc::clone(core), life.clone()));
+                life.track(connection(
+                    stream,
+                    Some(peer),
+                    Arc::clone(core),
+                    life.clone(),
+                ));
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {

@@ -11,33 +11,51 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, header::UPGRADE, "websocket")
 }
 
-/// The headers of the 101, or the answer that says what is wrong.
-pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Reply> {
+/// Why a request is no handshake that this server takes part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoUpgrade,
+    Version,
+    Key,
+    Origin,
+}
+
+impl Refusal {
+    /// What the client is told: 426 is RFC 9110 §15.5.22.
+    pub(crate) fn reply(self) -> Reply {
+        match self {
+            Refusal::NoUpgrade => status(426)
+                .text("this is a WebSocket: connect with `ws://`")
+                .header(header::UPGRADE, "websocket"),
+            Refusal::Version => status(426)
+                .text("the WebSocket version here is 13 (RFC 6455)")
+                .header(header::UPGRADE, "websocket")
+                .header(header::SEC_WEBSOCKET_VERSION, "13"),
+            Refusal::Key => {
+                status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
+            }
+            Refusal::Origin => status(403).text("WebSockets are for pages of this origin"),
+        }
+    }
+}
+
+/// The headers of the 101, or what is wrong.
+pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Refusal> {
     let headers = head.headers();
     if !is_upgrade(headers) || !has_token(headers, header::CONNECTION, "upgrade") {
-        return Err(upgrade_required("this is a WebSocket: connect with `ws://`"));
+        return Err(Refusal::NoUpgrade);
     }
     if head.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
-        return Err(
-            upgrade_required("the WebSocket version here is 13 (RFC 6455)")
-                .header(header::SEC_WEBSOCKET_VERSION, "13"),
-        );
+        return Err(Refusal::Version);
     }
-    let key = key(headers).ok_or_else(|| {
-        status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
-    })?;
+    let key = key(headers).ok_or(Refusal::Key)?;
     if !same_origin(head) {
-        return Err(status(403).text("WebSockets are for pages of this origin"));
+        return Err(Refusal::Origin);
     }
     let mut accepted = HeaderMap::new();
     accepted.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     accepted.insert(header::SEC_WEBSOCKET_ACCEPT, key);
     Ok(accepted)
-}
-
-/// 426 (RFC 9110 §15.5.22).
-fn upgrade_required(why: &str) -> Reply {
-    status(426).text(why).header(header::UPGRADE, "websocket")
 }
 
 /// What answers the client's key, if it sent one that is well-formed.

@@ -1,9 +1,7 @@
 //! The way from an app to its handlers: nova-core's extension point for protocols.
 
 use http::HeaderMap;
-use nova_core::{
-    AppBuilder, BoxFuture, Head, Opening, ProtocolHandler, Request, Result, Switch,
-};
+use nova_core::{AppBuilder, BoxFuture, Head, Opening, ProtocolHandler, Request, Result, Switch};
 
 use crate::connection::Connection;
 use crate::handler::{Accept, ErasedHandler, WebSocket};
@@ -53,7 +51,7 @@ impl ProtocolHandler for Prototype {
         Box::pin(async move {
             match handshake::accept(&request) {
                 Ok(headers) => self.init(request, headers).await,
-                Err(refusal) => Ok(Opening::Refused(refusal)),
+                Err(refusal) => Ok(Opening::Refused(refusal.reply())),
             }
         })
     }

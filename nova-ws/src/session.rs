@@ -252,9 +252,7 @@ impl Heartbeat {
 
     fn beat(&mut self, wire: &mut Wire) -> Result<(), End> {
         match self.pinged.take() {
-            Some(pinged) if self.heard < pinged => {
-                Err(End::without_close(CloseReason::Silent))
-            }
+            Some(pinged) if self.heard < pinged => Err(End::without_close(CloseReason::Silent)),
             Some(pinged) => {
                 self.due = pinged + PING_EVERY;
                 Ok(())

@@ -68,8 +68,7 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> 
         }
 
         fn visit_i64<E: Error>(self, bytes: i64) -> Result<usize, E> {
-            usize::try_from(bytes)
-                .map_err(|_| E::invalid_value(Unexpected::Signed(bytes), &self))
+            usize::try_from(bytes).map_err(|_| E::invalid_value(Unexpected::Signed(bytes), &self))
         }
     }
     deserializer.deserialize_any(Bytes)

@@ -164,7 +164,10 @@ impl Reader<'_> {
     }
 
     /// The methods and the protocol of a route.
-    #[expect(clippy::type_complexity, reason = "two fields of a route, on their way there")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "two fields of a route, on their way there"
+    )]
     fn options(
         &mut self,
         value: Option<Value<'_>>,

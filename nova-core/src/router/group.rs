@@ -64,7 +64,10 @@ pub fn protocol(protocol: impl Into<String>) -> RouteOptions {
 
 impl Group {
     /// A group without a prefix, with the app's global plugins and no routes.
-    #[expect(clippy::new_without_default, reason = "an empty group is a beginning, no default")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "an empty group is a beginning, no default"
+    )]
     pub fn new() -> Self {
         Group {
             prefix: None,
@@ -104,7 +107,9 @@ impl Group {
     #[track_caller]
     pub fn routes<R: IntoRoute>(mut self, routes: impl IntoIterator<Item = R>) -> Self {
         let origin = Origin::caller();
-        let routes = routes.into_iter().map(|one| (one.into_route(), origin.clone()));
+        let routes = routes
+            .into_iter()
+            .map(|one| (one.into_route(), origin.clone()));
         self.routes.extend(routes);
         self
     }

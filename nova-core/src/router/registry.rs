@@ -45,9 +45,7 @@ pub(crate) fn plugin_without_options(plugin: impl Plugin) -> PluginFactory {
 }
 
 /// A plugin that is made of its options.
-pub(crate) fn plugin_with_options<O, P>(
-    make: impl Fn(O) -> P + Send + 'static,
-) -> PluginFactory
+pub(crate) fn plugin_with_options<O, P>(make: impl Fn(O) -> P + Send + 'static) -> PluginFactory
 where
     O: DeserializeOwned,
     P: Plugin,
@@ -67,7 +65,14 @@ impl Registry {
         origin: Origin,
         errors: &mut Vec<BuildError>,
     ) {
-        add(&mut self.actions, NameKind::Action, name, action, origin, errors);
+        add(
+            &mut self.actions,
+            NameKind::Action,
+            name,
+            action,
+            origin,
+            errors,
+        );
     }
 
     pub(crate) fn add_handler(
@@ -89,13 +94,25 @@ impl Registry {
         origin: Origin,
         errors: &mut Vec<BuildError>,
     ) {
-        add(&mut self.plugins, NameKind::Plugin, name, plugin, origin, errors);
+        add(
+            &mut self.plugins,
+            NameKind::Plugin,
+            name,
+            plugin,
+            origin,
+            errors,
+        );
     }
 
-    /// The action of that name, or the mistake of naming it.
-    pub(crate) fn action(&self, name: &str, origin: &Origin) -> Result<Action, BuildError> {
+    /// The action of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn action(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Action> {
         if let Some((action, _)) = self.actions.get(name) {
-            return Ok(action.clone());
+            return Some(action.clone());
         }
         let of_protocol = self
             .handlers
@@ -113,21 +130,23 @@ impl Registry {
             )),
             None => None,
         };
-        Err(BuildError::UnknownName {
+        errors.push(BuildError::UnknownName {
             kind: NameKind::Action,
             name: name.to_owned(),
             origin: origin.clone(),
             similar: similar.filter(|_| of_protocol.is_none()),
             help,
-        })
+        });
+        None
     }
 
-    /// The handler of that name for `protocol`, or the mistake of naming either.
+    /// The handler of that name for `protocol`; `None`, with the mistake added, if there is none.
     pub(crate) fn handler(
         &self,
         (protocol, protocol_origin): (&str, &Origin),
         (name, origin): (&str, &Origin),
-    ) -> Result<Arc<dyn ProtocolHandler>, BuildError> {
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<dyn ProtocolHandler>> {
         let register = (protocol == "ws").then(|| {
             format!(
                 "register the handler with `.websocket(\"{name}\", …)` of the crate `nova-ws` \
@@ -136,25 +155,27 @@ impl Registry {
         });
         let Some(handlers) = self.handlers.get(protocol) else {
             let known = self.handlers.keys().map(String::as_str);
-            return Err(BuildError::UnknownName {
+            errors.push(BuildError::UnknownName {
                 kind: NameKind::Protocol,
                 name: protocol.to_owned(),
                 origin: protocol_origin.clone(),
                 similar: nearest(protocol, known.chain(["http"])),
                 help: register,
             });
+            return None;
         };
         match handlers.get(name) {
-            Some((handler, _)) => Ok(Arc::clone(handler)),
+            Some((handler, _)) => Some(Arc::clone(handler)),
             None => {
                 let similar = nearest(name, handlers.keys().map(String::as_str));
-                Err(BuildError::UnknownName {
+                errors.push(BuildError::UnknownName {
                     kind: NameKind::Handler,
                     name: name.to_owned(),
                     origin: origin.clone(),
                     help: register.filter(|_| similar.is_none()),
                     similar,
-                })
+                });
+                None
             }
         }
     }

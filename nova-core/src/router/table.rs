@@ -88,7 +88,7 @@ pub(crate) enum Found<'t> {
     Options(&'t HeaderValue, &'t Chain),
     /// The path has routes, for these methods only.
     MethodNotAllowed(&'t HeaderValue),
-    NotFound,
+    Nothing,
     /// A value in the path is badly encoded.
     BadEncoding,
 }
@@ -124,10 +124,10 @@ impl Table {
 
     pub(crate) fn find(&self, head: &Head) -> Found<'_> {
         let Some(path) = normalized(head.path()) else {
-            return Found::NotFound;
+            return Found::Nothing;
         };
         let Ok(matched) = self.router.at(&path) else {
-            return Found::NotFound;
+            return Found::Nothing;
         };
         let leaf = *matched.value;
         let found = &self.paths[leaf.path];
@@ -231,7 +231,7 @@ impl Path {
                 Err(Found::Options(allow, &self.first().chain))
             }
             (None, Some(allow)) => Err(Found::MethodNotAllowed(allow)),
-            (None, None) => Err(Found::NotFound),
+            (None, None) => Err(Found::Nothing),
         }
     }
 
@@ -359,7 +359,10 @@ impl Compiler<'_> {
         }
         let mut methods = Vec::new();
         for (name, origin) in named {
-            match METHODS.iter().find(|one| one.as_str().eq_ignore_ascii_case(name)) {
+            match METHODS
+                .iter()
+                .find(|one| one.as_str().eq_ignore_ascii_case(name))
+            {
                 Some(method) if !methods.contains(method) => methods.push(method.clone()),
                 Some(_) => {}
                 None => {
@@ -381,8 +384,24 @@ impl Compiler<'_> {
     }
 
     fn target(&mut self, route: &RouteSpec) -> Option<Target> {
-        let found = match (&route.protocol, &route.handler) {
-            (Some((protocol, origin)), Handler::Named(name)) if protocol != "http" => {
+        let protocol = route.protocol.as_ref().filter(|(name, _)| name != "http");
+        match (protocol, &route.handler) {
+            (None, Handler::Action(action)) => Some(Target::Action(action.clone())),
+            (None, Handler::Named(name)) => self
+                .registry
+                .action(name, &route.handler_origin, self.errors)
+                .map(Target::Action),
+            (Some((protocol, origin)), Handler::Action(_)) => {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "a function answers by `http`, not by `{protocol}`: name a handler of \
+                         that protocol"
+                    ),
+                    origin: origin.clone(),
+                });
+                None
+            }
+            (Some((protocol, origin)), Handler::Named(name)) => {
                 if let Some((_, origin)) = route.methods.as_ref().and_then(|named| named.first()) {
                     self.errors.push(BuildError::WrongValue {
                         message: format!(
@@ -392,26 +411,12 @@ impl Compiler<'_> {
                         origin: origin.clone(),
                     });
                 }
+                let handler = (name.as_str(), &route.handler_origin);
                 self.registry
-                    .handler((protocol, origin), (name, &route.handler_origin))
+                    .handler((protocol, origin), handler, self.errors)
                     .map(Target::Protocol)
             }
-            (Some((protocol, origin)), Handler::Action(_)) if protocol != "http" => {
-                Err(BuildError::WrongValue {
-                    message: format!(
-                        "an action answers by `http`, not by `{protocol}`: name a handler of that \
-                         protocol"
-                    ),
-                    origin: origin.clone(),
-                })
-            }
-            (_, Handler::Named(name)) => self
-                .registry
-                .action(name, &route.handler_origin)
-                .map(Target::Action),
-            (_, Handler::Action(action)) => Ok(Target::Action(action.clone())),
-        };
-        found.map_err(|error| self.errors.push(error)).ok()
+        }
     }
 
     fn router(&self) -> matchit::Router<Leaf> {

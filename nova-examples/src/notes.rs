@@ -1,0 +1,45 @@
+//! Notes over HTTP, every change of which all WebSocket clients hear of.
+//!
+//! The way of a new note: `notes/router.toml` names the action `notes_api::create`; the plugin
+//! `request` decodes the body; [`NotesApi`] stores the note with [`NoteRepo`] and broadcasts it
+//! on the channel `notes`; [`Notifications`] sends it to every client of `/notifications`.
+
+mod chat;
+mod echo;
+mod note_repo;
+mod notes_api;
+mod notifications;
+
+use nova_core::{App, AppBuilder, Result, redirect, status};
+use nova_ws::AppBuilderExt;
+
+pub use chat::Chat;
+pub use echo::Echo;
+pub use note_repo::{NewNote, Note, NoteChange, NoteRepo, OpenError};
+pub use notes_api::NotesApi;
+pub use notifications::Notifications;
+
+/// The folder with `nova.toml`, `router.toml` and the migrations.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
+
+/// The app over the database that `DATABASE_URL` names, or `notes.db` in [`ROOT`] if it names
+/// none.
+///
+/// # Errors
+/// The database cannot be opened, or there is a mistake in one of the two files.
+pub async fn app() -> Result<App> {
+    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{ROOT}/notes.db"));
+    let notes = NoteRepo::open(&url).await?;
+    Ok(builder(notes).root(ROOT).build()?)
+}
+
+/// Everything that the routes name, without the two files: tests bring their own.
+pub fn builder(notes: NoteRepo) -> AppBuilder {
+    App::builder()
+        .action("home", |_| async { redirect("/api/notes") })
+        .action("heartbeat", |_| async { status(200) })
+        .controller(NotesApi::new(notes))
+        .websocket("notifications", Notifications)
+        .websocket("chat", Chat)
+        .websocket("echo", Echo)
+}

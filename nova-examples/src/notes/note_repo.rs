@@ -1,0 +1,178 @@
+//! Notes in an SQLite database.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+
+/// How many connections read at once. SQLite has one writer at a time; the others wait for it.
+const CONNECTIONS: u32 = 4;
+
+/// A note, as the database and the clients know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Note {
+    /// Given by the database, ascending, and never given twice.
+    pub id: i64,
+    /// What it is about.
+    pub title: String,
+    /// What it says.
+    pub body: String,
+    /// Who wrote it.
+    pub author: String,
+    /// When: RFC 3339, in UTC.
+    pub inserted_at: String,
+}
+
+/// What a client sends to write a note.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NewNote {
+    /// What it is about.
+    pub title: String,
+    /// What it says.
+    pub body: String,
+    /// Who writes it.
+    pub author: String,
+}
+
+/// What a client sends to change a note.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NoteChange {
+    /// The new title.
+    pub title: String,
+    /// The new body.
+    pub body: String,
+}
+
+/// Where the notes are. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct NoteRepo {
+    pool: SqlitePool,
+}
+
+/// A database that cannot be opened.
+#[derive(Debug)]
+pub struct OpenError {
+    url: String,
+    source: MigrateError,
+}
+
+impl NoteRepo {
+    /// Opens the database at `url`, such as `sqlite:notes.db`, and brings its tables up to date.
+    /// A file that does not exist is created.
+    ///
+    /// # Errors
+    /// The URL is none of SQLite's, the file cannot be written, or a newer version of the app has
+    /// changed its tables.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let opened = async {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                // Readers and the writer do not wait for each other.
+                .journal_mode(SqliteJournalMode::Wal);
+            // Each connection to a database in memory would have one of its own.
+            let connections = if url.contains(":memory:") {
+                1
+            } else {
+                CONNECTIONS
+            };
+            let pool = SqlitePoolOptions::new()
+                .max_connections(connections)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_with(options)
+                .await?;
+            sqlx::migrate!("notes/migrations").run(&pool).await?;
+            Ok(NoteRepo { pool })
+        };
+        opened.await.map_err(|source| OpenError {
+            url: url.to_owned(),
+            source,
+        })
+    }
+
+    /// All notes, newest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn all(&self) -> sqlx::Result<Vec<Note>> {
+        sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes ORDER BY id DESC")
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// The note with this id.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn get(&self, id: i64) -> sqlx::Result<Option<Note>> {
+        sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Stores a new note.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn create(&self, new: NewNote) -> sqlx::Result<Note> {
+        sqlx::query_as(
+            "INSERT INTO notes (title, body, author, inserted_at) VALUES ($1, $2, $3, $4) \
+             RETURNING id, title, body, author, inserted_at",
+        )
+        .bind(new.title)
+        .bind(new.body)
+        .bind(new.author)
+        .bind(format!("{:.0}", Timestamp::now()))
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Changes a note, and gives the whole of it; `None` if there is none with this id.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn update(&self, id: i64, change: NoteChange) -> sqlx::Result<Option<Note>> {
+        sqlx::query_as(
+            "UPDATE notes SET title = $1, body = $2 WHERE id = $3 \
+             RETURNING id, title, body, author, inserted_at",
+        )
+        .bind(change.title)
+        .bind(change.body)
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Deletes a note, and says whether there was one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete(&self, id: i64) -> sqlx::Result<bool> {
+        let deleted = sqlx::query("DELETE FROM notes WHERE id = $1")
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the database `{}` cannot be opened (DATABASE_URL names another)",
+            self.url
+        )
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
