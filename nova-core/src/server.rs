@@ -157,12 +157,13 @@ where
         let (core, life) = (Arc::clone(&core), life.clone());
         async move { Ok::<_, Infallible>(core.respond(request, peer, &life).await) }
     });
+    // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
+    // half a request or a malformed one. See `docs/design/server.md`.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
         .max_headers(HEADER_FIELDS)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut connection = pin!(connection);

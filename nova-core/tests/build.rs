@@ -1,0 +1,403 @@
+//! What is wrong with an app is told when it is built: all of it, with its places.
+
+use std::fs;
+
+use nova_core::{
+    App, AppBuilder, BoxFuture, Flow, Group, Head, Opening, Plugin, ProtocolHandler, Request,
+    Result, methods, protocol, status,
+};
+use serde::Deserialize;
+
+struct Socket;
+
+impl ProtocolHandler for Socket {
+    fn claims(&self, _head: &Head) -> bool {
+        true
+    }
+
+    fn open(&self, _request: Request) -> BoxFuture<'_, Result<Opening>> {
+        Box::pin(async { Ok(Opening::Refused(status(403))) })
+    }
+}
+
+struct Nothing;
+
+impl Plugin for Nothing {
+    async fn pre_request(&self, _request: &mut Request) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    #[expect(dead_code, reason = "only its reading is tested")]
+    limit: u32,
+    #[expect(dead_code, reason = "only its reading is tested")]
+    header: String,
+}
+
+fn builder() -> AppBuilder {
+    App::builder()
+        .action("notes::index", |_| async { status(200) })
+        .action("notes::show", |_| async { status(200) })
+        .protocol_handler("ws", "updates", Socket)
+        .plugin("nothing", Nothing)
+        .plugin_with("limited", |_: Options| Nothing)
+}
+
+/// What is told about a `router.toml`, with the name of the file alone.
+fn told(router: &str) -> String {
+    told_by(builder(), router)
+}
+
+fn told_by(builder: AppBuilder, router: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("router.toml");
+    fs::write(&file, router).unwrap();
+    match builder.router_file(&file).build() {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(errors) => errors
+            .to_string()
+            .replace(&format!("{}/", folder.path().display()), ""),
+    }
+}
+
+fn told_of_routes(routes: &str) -> String {
+    told(&format!("[[group]]\nroutes = [\n{routes}\n]\n"))
+}
+
+#[test]
+fn a_correct_file_says_nothing() {
+    let router = r#"
+        plugins = ["nothing", ["limited", { limit = 3 }], ["request", { parse_qs = true }]]
+        [[group]]
+        prefix = "/api"
+        plugins = []
+        routes = [
+            ["/notes", "notes::index", { methods = ["get"] }],
+            ["/notes/{id}", "notes::show"],
+            ["/notes", "updates", { protocol = "ws" }],
+            ["/plain", "notes::index", { protocol = "http" }],
+        ]
+        [[group]]
+    "#;
+    assert_eq!(told(router), "nothing is wrong");
+}
+
+#[test]
+fn an_unknown_controller_is_underlined_and_the_nearest_named() {
+    assert_eq!(
+        told_of_routes(r#"    ["/notes", "notes::idnex", { methods = ["get"] }],"#),
+        r#"router.toml:3:16: no controller is registered as `notes::idnex`
+  |
+3 |     ["/notes", "notes::idnex", { methods = ["get"] }],
+  |                ^^^^^^^^^^^^^^
+help: a similar name is registered: `notes::index`"#
+    );
+}
+
+#[test]
+fn every_kind_of_mistake_in_a_route_has_its_message() {
+    for (route, expected) in [
+        (
+            r#"["/a", "zzz"]"#,
+            "3:8: no controller is registered as `zzz`",
+        ),
+        (r#"["/a", "zzz"]"#, "with `.action(\"zzz\", …)`"),
+        (
+            r#"["/a", "updates"]"#,
+            "add `{ protocol = \"ws\" }` to the route",
+        ),
+        (
+            r#"["/a", "update", { protocol = "ws" }]"#,
+            "3:8: no handler is registered as `update`",
+        ),
+        (
+            r#"["/a", "updates", { protocol = "wss" }]"#,
+            "3:32: no protocol is registered as `wss`",
+        ),
+        (
+            r#"["/a", "updates", { protocol = "wss" }]"#,
+            "similar name is registered: `ws`",
+        ),
+        (
+            r#"["/a", "updates", { protocol = "ws", methods = ["get"] }]"#,
+            "3:49: a route with the protocol `ws` has no `methods`",
+        ),
+        (
+            r#"["/a", "notes::index", { methods = ["gett"] }]"#,
+            "3:37: `gett` is no HTTP method",
+        ),
+        (
+            r#"["/a", "notes::index", { methods = ["gett"] }]"#,
+            "similar name exists: `get`",
+        ),
+        (
+            r#"["/a", "notes::index", { methods = [] }]"#,
+            "with no methods answers nothing",
+        ),
+        (
+            r#"["/a", "notes::index", { methods = "get" }]"#,
+            "3:36: `methods` is wrong: invalid type: string \"get\", expected a sequence",
+        ),
+        (
+            r#"["/a", "notes::index", { method = ["get"] }]"#,
+            "3:26: a route has no key `method`",
+        ),
+        (
+            r#"["/a", "notes::index", { method = ["get"] }]"#,
+            "similar key exists: `methods`",
+        ),
+        (
+            r#"["/a", "notes::index", ["get"]]"#,
+            "3:24: the options of a route are a table",
+        ),
+        (r#"["/a"]"#, "3:1: a route has a path, a handler"),
+        (
+            r#"["/a", "notes::index", {}, 1]"#,
+            "3:1: a route has a path, a handler",
+        ),
+        (
+            r#"[404, "notes::index"]"#,
+            "3:2: the path of a route is a string",
+        ),
+        (r#"["/a", 7]"#, "3:8: who answers a route is a string"),
+        (r#""/a""#, "3:1: a route is a tuple"),
+        (
+            r#"["a", "notes::index"]"#,
+            "3:2: `a` is no path: it begins with a slash: `/a`",
+        ),
+        (r#"["/{a}/{a}", "notes::index"]"#, "it binds `a` twice"),
+        (
+            r#"["/{a}.json", "notes::index"]"#,
+            "a binding is a whole segment",
+        ),
+    ] {
+        let told = told_of_routes(route);
+        assert!(told.contains(expected), "{route}\nis told as\n{told}");
+    }
+}
+
+#[test]
+fn every_kind_of_mistake_around_routes_has_its_message() {
+    for (router, expected) in [
+        (
+            "[[groups]]\n",
+            "router.toml:1:3: the file has no key `groups`",
+        ),
+        ("[[groups]]\n", "similar key exists: `group`"),
+        (
+            "[group]\n",
+            "1:2: a group begins with two brackets: `[[group]]`",
+        ),
+        ("group = [1]\n", "1:10: a group is a table, not an integer"),
+        ("group = 1\n", "1:9: `group` is a list of groups"),
+        (
+            "[[group]]\nprefx = \"/a\"\n",
+            "2:1: a group has no key `prefx`",
+        ),
+        (
+            "[[group]]\nprefix = 1\n",
+            "2:10: `prefix` is a string, not an integer",
+        ),
+        (
+            "[[group]]\nprefix = \"api\"\nroutes = [[\"/a\", \"notes::index\"]]\n",
+            "2:10: `api` is no path: it begins with a slash: `/api`",
+        ),
+        (
+            "[[group]]\nroutes = 1\n",
+            "2:10: `routes` is a list of routes",
+        ),
+        (
+            "plugins = [\"nothin\"]\n",
+            "1:12: no plugin is registered as `nothin`",
+        ),
+        (
+            "plugins = [\"nothin\"]\n",
+            "similar name is registered: `nothing`",
+        ),
+        (
+            "plugins = [\"zzz\"]\n",
+            "register it with `.plugin(\"zzz\", …)`",
+        ),
+        ("plugins = [1]\n", "1:12: a plugin is `\"name\"` or"),
+        (
+            "plugins = [[\"limited\", 1]]\n",
+            "1:12: a plugin is `\"name\"` or",
+        ),
+        (
+            "plugins = [[\"nothing\", { a = 1 }]]\n",
+            "1:26: the plugin `nothing` takes no options",
+        ),
+        (
+            "plugins = [[\"limited\", { limt = 1 }]]\n",
+            "1:26: the plugin `limited` has no key `limt`",
+        ),
+        (
+            "plugins = [[\"limited\", { limt = 1 }]]\n",
+            "similar key exists: `limit`",
+        ),
+        (
+            "plugins = [[\"request\", { parse_q = true }]]\n",
+            "similar key exists: `parse_qs`",
+        ),
+        (
+            "plugins = [[\"limited\", { limit = true }]]\n",
+            "1:34: `limit` is wrong: invalid type",
+        ),
+        ("[[group]\n", "router.toml:1:9: "),
+    ] {
+        let told = told(router);
+        assert!(told.contains(expected), "{router}\nis told as\n{told}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_together_from_top_to_bottom() {
+    let told = told(
+        r#"plugins = [["limited", { limit = "a", header = 1, x = 1 }]]
+[[group]]
+prefx = "/api"
+routes = [
+    ["/a", "notes::index"]
+    ["/b", "notes::nothing"],
+    ["c", "notes::shw", { methods = ["gt", "pst"] }],
+]
+"#,
+    );
+    let places: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("router.toml:"))
+        .filter_map(|line| line.split_once(": ").map(|(place, _)| place))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "1:34", "1:48", "1:51", "3:1", "6:5", "7:6", "7:11", "7:38", "7:44"
+        ],
+        "{told}"
+    );
+}
+
+#[test]
+fn two_routes_for_the_same_requests_name_both_places() {
+    let told = told_of_routes(
+        r#"["/notes/{id}", "notes::show", { methods = ["get", "put"] }],
+["/notes/:other", "notes::index", { methods = ["put"] }],
+["/all", "notes::show"],
+["/all", "notes::show", { methods = ["get"] }],
+["/ws", "updates", { protocol = "ws" }],
+["/ws/", "updates", { protocol = "ws" }],"#,
+    );
+    for expected in [
+        "router.toml:4:1: another route answers PUT `/notes/{other}` already",
+        "help: the first one is at router.toml:3:1",
+        "router.toml:6:1: another route answers GET `/all` already",
+        "help: the first one is at router.toml:5:1",
+        "router.toml:8:1: another route answers upgrades of `/ws` already",
+    ] {
+        assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+    }
+}
+
+#[test]
+fn a_route_in_rust_conflicts_with_one_in_the_file() {
+    let builder = builder().route(("/a", "notes::index", methods(["get"])));
+    let told = told_by(builder, "[[group]]\nroutes = [[\"/a\", \"notes::show\"]]\n");
+
+    assert!(told.contains("tests/build.rs:"), "{told}");
+    assert!(
+        told.contains("help: the first one is at router.toml:2:11"),
+        "{told}"
+    );
+}
+
+#[test]
+fn mistakes_in_rust_name_the_line_of_the_call() {
+    let line = line!() + 2;
+    let built = builder()
+        .action("notes::show", |_| async { status(200) })
+        .plugin("nothing", Nothing)
+        .service("pubsub", Idle)
+        .group(Group::new().prefix("x").plugins(["nothng"]))
+        .route(("/a", "notes::shw", methods(["gett"])))
+        .route(("/b", "updates", protocol("wss")))
+        .build();
+    let told = built.unwrap_err().to_string();
+
+    for (below, expected) in [
+        (0, "a controller is registered as `notes::show` already"),
+        (1, "a plugin is registered as `nothing` already"),
+        (2, "a service is registered as `pubsub` already"),
+        (3, "`x` is no path: it begins with a slash: `/x`"),
+        (3, "no plugin is registered as `nothng`"),
+        (4, "`gett` is no HTTP method"),
+        (4, "no controller is registered as `notes::shw`"),
+        (5, "no protocol is registered as `wss`"),
+    ] {
+        let place = format!("tests/build.rs:{}:", line + below);
+        let found = told
+            .lines()
+            .any(|one| one.contains(&place) && one.ends_with(expected));
+        assert!(found, "{place} {expected}\nis not in\n{told}");
+    }
+}
+
+struct Idle;
+
+impl nova_core::Service for Idle {
+    async fn run(&self, context: nova_core::ServiceContext) -> Result<()> {
+        context.stopping().wait().await;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_protocol_that_nobody_brought_names_the_crate_and_the_call() {
+    let app = App::builder().route(("/updates", "updates", protocol("ws")));
+    let told = app.build().unwrap_err().to_string();
+
+    assert!(told.contains("no protocol is registered as `ws`"), "{told}");
+    assert!(
+        told.contains(".websocket(\"updates\", …)` of the crate `nova-ws`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_missing_file_is_named_with_the_call_that_wants_it() {
+    let line = line!() + 2;
+    let told = App::builder()
+        .root("/nowhere")
+        .build()
+        .unwrap_err()
+        .to_string();
+
+    for file in ["nova.toml", "router.toml"] {
+        let expected = format!("tests/build.rs:{line}:");
+        assert!(told.contains(&expected), "{told}");
+        assert!(
+            told.contains(&format!("`/nowhere/{file}` cannot be read: ")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn mistakes_in_both_files_are_told_together() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("nova.toml"), "[server]\nlisten = 8080\n").unwrap();
+    fs::write(folder.path().join("router.toml"), "[[grop]]\n").unwrap();
+    let told = builder()
+        .root(folder.path())
+        .build()
+        .unwrap_err()
+        .to_string();
+
+    assert!(told.contains("nova.toml:2:10: `listen` is wrong"), "{told}");
+    assert!(
+        told.contains("router.toml:1:3: the file has no key `grop`"),
+        "{told}"
+    );
+}

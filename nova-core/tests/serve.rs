@@ -1,0 +1,168 @@
+//! Listening, and stopping.
+
+use std::sync::Arc;
+
+use nova_core::testing::TestClient;
+use nova_core::{App, Request, text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// An app with `/quick`, and with `/slow`, which tells that it began and waits for a word.
+struct Served {
+    address: std::net::SocketAddr,
+    began: Arc<Notify>,
+    go_on: Arc<Notify>,
+    stop: oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<bool>,
+}
+
+async fn serve() -> Served {
+    let (began, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, proceed) = (Arc::clone(&began), Arc::clone(&go_on));
+    let app = App::builder()
+        .action("quick", |_| async { text("quick") })
+        .action("slow", move |_: Request| {
+            let (begin, proceed) = (Arc::clone(&begin), Arc::clone(&proceed));
+            async move {
+                begin.notify_one();
+                proceed.notified().await;
+                text("slow")
+            }
+        })
+        .route(("/quick", "quick"))
+        .route(("/slow", "slow"))
+        .build()
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(async move {
+        let stop = async {
+            let _ = stopped.await;
+        };
+        app.serve(listener, stop).await.is_ok()
+    });
+    Served {
+        address,
+        began,
+        go_on,
+        stop,
+        ended,
+    }
+}
+
+async fn ask(address: std::net::SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_finish_and_then_nobody_connects() {
+    let served = serve().await;
+    let mut idle = ask(served.address, "/quick").await;
+    let mut quick = [0; 15];
+    idle.read_exact(&mut quick).await.unwrap();
+    assert_eq!(&quick, b"HTTP/1.1 200 OK");
+    let slow = ask(served.address, "/slow").await;
+    served.began.notified().await;
+
+    served.stop.send(()).unwrap();
+    let idle = rest(idle).await; // a kept connection without a request is closed at once
+    assert!(idle.ends_with("quick"), "{idle}");
+    assert!(TcpStream::connect(served.address).await.is_err());
+    served.go_on.notify_one();
+    let slow = rest(slow).await;
+
+    assert!(slow.starts_with("HTTP/1.1 200 OK"), "{slow}");
+    assert!(
+        slow.contains("connection: close") && slow.ends_with("slow"),
+        "{slow}"
+    );
+    assert!(served.ended.await.unwrap());
+    TcpListener::bind(served.address).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_finish_in_time_is_cut() {
+    let served = serve().await;
+    let slow = ask(served.address, "/slow").await;
+    served.began.notified().await;
+    tokio::time::pause();
+    let start = Instant::now();
+    served.stop.send(()).unwrap();
+
+    assert!(served.ended.await.unwrap());
+    assert!(start.elapsed().as_secs() >= 15);
+    assert_eq!(rest(slow).await, "");
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let served = serve().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /quick HTTP/1.1\r\nhost: x\r\n\r\n\
+                   GET /none HTTP/1.1\r\nhost: x\r\n\r\n\
+                   GET /quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answers = rest(stream).await;
+
+    let statuses: Vec<&str> = answers.matches("HTTP/1.1 200").collect();
+    assert_eq!(statuses.len(), 2);
+    let middle = answers.find("HTTP/1.1 404").unwrap();
+    assert!(answers.find("quick").unwrap() < middle && answers.rfind("quick").unwrap() > middle);
+    drop(served.stop);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_rest_of_the_next_request() {
+    let served = serve().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /quick HTTP/1.1\r\nhost: x\r\n\r\nGET /quick HT";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 15];
+    stream.read_exact(&mut status).await.unwrap();
+
+    assert_eq!(&status, b"HTTP/1.1 200 OK");
+    drop(served.stop);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_400_behind_the_answers_before_it() {
+    let served = serve().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /quick HTTP/1.1\r\nhost: x\r\n\r\nGET / nonsense\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answers = rest(stream).await;
+
+    assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 400 "), "{answers}");
+    drop(served.stop);
+}
+
+#[tokio::test]
+async fn a_head_over_the_limits_is_431() {
+    for headers in [
+        "x-a: b\r\n".repeat(101),
+        format!("x-a: {}\r\n", "b".repeat(200_000)),
+    ] {
+        let client = TestClient::new(App::builder().build().unwrap());
+        let mut stream = client.connect();
+        let request = format!("GET / HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        // The app stops reading where it has had enough.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+
+        assert_eq!(&status, b"HTTP/1.1 431");
+    }
+}
