@@ -1,7 +1,7 @@
 //! How a connection ends.
 
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tracing::warn;
 
@@ -84,6 +84,7 @@ impl Close {
 /// is gone.
 pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
     let code = match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
         Error::Protocol(_) => 1002,
         Error::Utf8(_) => 1007,
         Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,

@@ -72,19 +72,32 @@ impl TestSocket {
     /// # Panics
     /// If the connection ends first, or nothing comes within 5 s.
     pub async fn recv(&mut self) -> Frame {
-        loop {
-            let message = match self.next().await {
-                Some(Ok(message)) => message,
-                Some(Err(error)) => panic!("the connection broke: {error}"),
-                None => panic!("the connection ended"),
-            };
-            if let Message::Close(frame) = &message {
-                panic!("the app closed the connection: {frame:?}");
+        self.recv_within(PATIENCE).await
+    }
+
+    /// [`recv`](Self::recv) with a patience of the test's own, such as one that pauses the clock.
+    ///
+    /// # Panics
+    /// If the connection ends first, or nothing comes within `patience`.
+    pub async fn recv_within(&mut self, patience: Duration) -> Frame {
+        let frame = timeout(patience, async {
+            loop {
+                let message = match self.stream.next().await {
+                    Some(Ok(message)) => message,
+                    Some(Err(error)) => panic!("the connection broke: {error}"),
+                    None => panic!("the connection ended"),
+                };
+                if let Message::Close(frame) = &message {
+                    panic!("the app closed the connection: {frame:?}");
+                }
+                if let Some(frame) = Frame::from_message(message) {
+                    return frame;
+                }
             }
-            if let Some(frame) = Frame::from_message(message) {
-                return frame;
-            }
-        }
+        });
+        frame
+            .await
+            .unwrap_or_else(|_| panic!("no frame arrived within {patience:?}"))
     }
 
     /// The next frame, as text.

@@ -1,0 +1,213 @@
+//! The HTTP side of the notes app: every row of its table of answers.
+
+use nova_core::testing::{TestClient, TestRequest, TestResponse};
+use nova_examples::notes::{self, NoteRepo};
+use serde_json::{Value, json};
+
+async fn client() -> TestClient {
+    let notes = NoteRepo::open("sqlite::memory:").await.unwrap();
+    TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+}
+
+fn note(title: &str) -> Value {
+    json!({ "title": title, "body": "B", "author": "ann" })
+}
+
+async fn create(client: &TestClient, title: &str) -> Value {
+    let response = client.post("/api/notes").json(&note(title)).await;
+    assert_eq!(response.status(), 201);
+    response.json()
+}
+
+async fn assert_answer(request: TestRequest<'_>, status: u16, body: Value) -> TestResponse {
+    let response = request.await;
+    assert_eq!(response.status(), status);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.json::<Value>(), body);
+    response
+}
+
+#[tokio::test]
+async fn the_heartbeat_is_200_and_empty() {
+    let response = client().await.get("/heartbeat").await;
+
+    assert_eq!(response.status(), 200);
+    assert!(response.body().is_empty());
+}
+
+#[tokio::test]
+async fn the_root_leads_to_the_notes() {
+    let response = client().await.get("/").await;
+
+    assert_eq!(response.status(), 302);
+    assert_eq!(response.header("location"), Some("/api/notes"));
+}
+
+#[tokio::test]
+async fn notes_are_listed_newest_first() {
+    let client = client().await;
+    assert_answer(client.get("/api/notes"), 200, json!({ "notes": [] })).await;
+    let first = create(&client, "first").await;
+    let second = create(&client, "second").await;
+
+    let expected = json!({ "notes": [second, first] });
+    assert_answer(client.get("/api/notes"), 200, expected).await;
+}
+
+#[tokio::test]
+async fn a_note_is_created_by_json_and_by_a_form() {
+    let client = client().await;
+    let form = [("title", "T"), ("body", "B"), ("author", "ann")];
+    for (id, request) in [
+        (1, client.post("/api/notes").json(&note("T"))),
+        (2, client.post("/api/notes").form(&form)),
+    ] {
+        let response = request.await;
+        assert_eq!(response.status(), 201);
+        assert_eq!(
+            response.header("location"),
+            Some(&*format!("/api/notes/{id}"))
+        );
+        let created: Value = response.json();
+        let inserted_at = created["inserted_at"].as_str().unwrap();
+        assert!(
+            inserted_at.parse::<jiff::Timestamp>().is_ok(),
+            "{inserted_at}"
+        );
+        let expected = json!({
+            "id": id, "title": "T", "body": "B", "author": "ann", "inserted_at": inserted_at,
+        });
+        assert_eq!(created, expected);
+        let location = format!("/api/notes/{id}");
+        assert_answer(client.get(&location), 200, created).await;
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_lacks_something_is_422() {
+    let client = client().await;
+    let expected = || json!({ "error": "title, body and author required" });
+    for incomplete in [
+        json!({ "title": "T", "body": "B" }),
+        json!({ "title": 1, "body": "B", "author": "ann" }),
+        json!({ "title": null, "body": "B", "author": "ann" }),
+        json!([]),
+        json!("title"),
+    ] {
+        assert_answer(client.post("/api/notes").json(&incomplete), 422, expected()).await;
+    }
+    let form = client.post("/api/notes").form(&[("title", "only")]);
+    assert_answer(form, 422, expected()).await;
+    assert_answer(client.post("/api/notes").body("title=T"), 422, expected()).await;
+    assert_answer(client.get("/api/notes"), 200, json!({ "notes": [] })).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_400_and_a_huge_one_413() {
+    let client = client().await;
+    let send = |body: Vec<u8>| {
+        let request = client.post("/api/notes");
+        request
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    for malformed in ["{\"title\":", "", "{\"a\":1}}"] {
+        assert_eq!(send(malformed.into()).await.status(), 400, "{malformed}");
+    }
+    assert_eq!(send(vec![b' '; 2 * 1024 * 1024 + 1]).await.status(), 413);
+}
+
+#[tokio::test]
+async fn a_note_is_changed_as_a_whole() {
+    let client = client().await;
+    let mut note = create(&client, "old").await;
+    let change = json!({ "title": "new", "body": "B2", "author": "nobody asks" });
+    note["title"] = "new".into();
+    note["body"] = "B2".into();
+
+    assert_answer(client.put("/api/notes/1").json(&change), 200, note.clone()).await;
+    let error = json!({ "error": "title and body required" });
+    let incomplete = client.put("/api/notes/1").form(&[("title", "x")]);
+    assert_answer(incomplete, 422, error).await;
+    assert_answer(client.get("/api/notes/1"), 200, note).await;
+}
+
+#[tokio::test]
+async fn a_deleted_note_is_gone_and_its_id_never_given_again() {
+    let client = client().await;
+    create(&client, "gone").await;
+
+    let response = client.delete("/api/notes/1").await;
+    assert_eq!(response.status(), 204);
+    assert!(response.body().is_empty());
+    assert_eq!(client.get("/api/notes/1").await.status(), 404);
+    assert_eq!(create(&client, "next").await["id"], 2);
+}
+
+#[tokio::test]
+async fn a_note_that_is_not_there_is_404_by_any_method() {
+    let client = client().await;
+    let expected = || json!({ "error": "note not found" });
+    let change = json!({ "title": "T", "body": "B" });
+
+    assert_answer(client.get("/api/notes/99"), 404, expected()).await;
+    assert_answer(client.put("/api/notes/99").json(&change), 404, expected()).await;
+    assert_answer(client.delete("/api/notes/99"), 404, expected()).await;
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_integer_is_never_a_500() {
+    let client = client().await;
+    let change = json!({ "title": "T", "body": "B" });
+    for id in [
+        "abc",
+        "1.5",
+        "-",
+        "1e3",
+        "%20",
+        "%00",
+        "%ff",
+        "%",
+        "%zz",
+        "null",
+        "1;2",
+        "'",
+        "0x1",
+        "9223372036854775808",
+        "99999999999999999999999999",
+        "-9223372036854775809",
+        "..",
+    ] {
+        let path = format!("/api/notes/{id}");
+        for response in [
+            client.get(&path).await,
+            client.put(&path).json(&change).await,
+            client.delete(&path).await,
+        ] {
+            let status = response.status().as_u16();
+            assert!(status == 404 || status == 400, "{id}: {status}");
+        }
+    }
+    for id in ["-1", "0", "9223372036854775807"] {
+        assert_eq!(client.get(&format!("/api/notes/{id}")).await.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn the_methods_of_a_path_are_told() {
+    let client = client().await;
+    let response = client.request("PATCH", "/api/notes/1").await;
+    assert_eq!(response.status(), 405);
+    assert_eq!(
+        response.header("allow"),
+        Some("GET, HEAD, PUT, DELETE, OPTIONS")
+    );
+
+    let response = client.request("OPTIONS", "/api/notes").await;
+    assert_eq!(response.status(), 204);
+    assert_eq!(response.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+
+    let response = client.request("HEAD", "/api/notes").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.header("content-length"), Some("12"));
+}

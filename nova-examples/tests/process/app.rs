@@ -1,0 +1,111 @@
+//! The notes app as a process of its own, on a free port, over a database in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+
+/// A running app; it is killed when the test ends.
+pub(crate) struct NotesProcess {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl NotesProcess {
+    /// Starts the app on a free port, and waits until it listens.
+    pub(crate) fn start(folder: &TempDir) -> Self {
+        let mut child = command(folder).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = loop {
+            let Some(line) = lines.next() else {
+                panic!("the app ended before it listened: {}", log.lock().unwrap());
+            };
+            let line = line.unwrap();
+            let listening = line.split_once("listening on http://");
+            let address = listening.map(|(_, rest)| rest.split(' ').next().unwrap().to_owned());
+            *log.lock().unwrap() += &format!("{line}\n");
+            if let Some(address) = address {
+                break address;
+            }
+        };
+        let copy = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                *copy.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        NotesProcess {
+            child,
+            address,
+            log,
+            reader: Some(reader),
+        }
+    }
+
+    /// Where it listens, as `127.0.0.1:12345`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end, and gives the log with it.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+
+    /// A request on a connection of its own; gives status and body.
+    pub(crate) fn send(&self, method: &str, path: &str, json: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
+            self.address,
+            json.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
+    }
+}
+
+impl Drop for NotesProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command that starts the app.
+pub(crate) fn command(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_notes"));
+    let database = format!("sqlite:{}/notes.db", folder.path().display());
+    command
+        .env("DATABASE_URL", database)
+        .env("NOVA_SERVER__LISTEN", "127.0.0.1:0")
+        .env_remove("NOVA_ENV")
+        .env_remove("RUST_LOG")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null());
+    command
+}

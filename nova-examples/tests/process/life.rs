@@ -1,0 +1,115 @@
+//! The notes app as a program: how it starts, how it stops, and what it says when it cannot.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use futures_util::StreamExt;
+use tempfile::{TempDir, tempdir};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::app::{NotesProcess, command};
+
+const NOTE: &str = r#"{"title":"T","body":"B","author":"ann"}"#;
+
+/// Runs the app with these variables until it ends by itself.
+fn run(folder: &TempDir, variables: &[(&str, &str)]) -> (Output, String) {
+    let output = command(folder)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, told)
+}
+
+#[test]
+fn it_prints_where_it_listens_and_stops_on_sigterm_with_0() {
+    let folder = tempdir().unwrap();
+    let app = NotesProcess::start(&folder);
+    assert_eq!(app.send("GET", "/heartbeat", ""), (200, String::new()));
+    let address = app.address().to_owned();
+    app.signal("TERM");
+    let (status, log) = app.ended();
+
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(
+        log.contains("SIGTERM: stopping") && log.contains("stopped"),
+        "{log}"
+    );
+    TcpListener::bind(address).unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_closes_sockets_with_1001() {
+    let folder = tempdir().unwrap();
+    let app = NotesProcess::start(&folder);
+    let url = format!("ws://{}/notifications", app.address());
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    app.signal("INT");
+
+    let Some(Ok(Message::Close(Some(frame)))) = socket.next().await else {
+        panic!("a close frame was expected");
+    };
+    assert_eq!(u16::from(frame.code), 1001);
+    drop(socket);
+    let (status, log) = app.ended();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn no_acknowledged_note_is_lost_by_kill_9() {
+    let folder = tempdir().unwrap();
+    let app = NotesProcess::start(&folder);
+    for _ in 0..20 {
+        assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
+    }
+    app.signal("KILL");
+    drop(app);
+
+    let app = NotesProcess::start(&folder);
+    let (_, notes) = app.send("GET", "/api/notes", "");
+    assert_eq!(notes.matches(r#""id":"#).count(), 20);
+}
+
+#[test]
+fn a_taken_port_says_what_to_do() {
+    let folder = tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (output, told) = run(&folder, &[("NOVA_SERVER__LISTEN", &address)]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("error: cannot listen on {address}: the port is taken\nhelp: ");
+    assert!(told.contains(&expected), "{told}");
+    assert!(told.contains("NOVA_SERVER__LISTEN=127.0.0.1:"), "{told}");
+}
+
+#[test]
+fn a_mistake_in_the_settings_stops_the_start() {
+    let folder = tempdir().unwrap();
+    let variables = [("NOVA_SERVER__LISTN", "127.0.0.1:0"), ("NOVA_ENV", "test")];
+    let (output, told) = run(&folder, &variables);
+
+    assert_eq!(output.status.code(), Some(1));
+    for expected in [
+        "error: the app cannot be built",
+        "environment variable `NOVA_SERVER__LISTN`: `[server]` has no key `listn`",
+        "help: a similar key exists: `listen`",
+        "environment variable `NOVA_ENV`: there is no environment `test`",
+    ] {
+        assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_named() {
+    let folder = tempdir().unwrap();
+    for url in ["sqlite:/nowhere/notes.db", "mongodb://localhost"] {
+        let (output, told) = run(&folder, &[("DATABASE_URL", url)]);
+
+        assert_eq!(output.status.code(), Some(1));
+        let expected =
+            format!("error: the app cannot start: the database `{url}` cannot be opened");
+        assert!(told.contains(&expected), "{told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Who may upgrade, and what the others are told (RFC 6455 §4.2).
+
+use nova_core::testing::{TestClient, TestResponse};
+use nova_core::{App, Error, Flow, Head, Plugin, Request, Response, Result, methods, protocol};
+use nova_core::{redirect, status, text};
+use nova_ws::testing::TestSocket;
+use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
+use tokio::sync::mpsc;
+
+/// Accepts or refuses as the query says, and tells when it ends.
+#[derive(Clone)]
+struct Door(mpsc::UnboundedSender<CloseReason>);
+
+impl WebSocket for Door {
+    async fn init(&mut self, request: &Request, _conn: &mut Connection) -> Result<Accept> {
+        match request.uri().query() {
+            Some("refuse") => Ok(Accept::Refuse(status(401).header("x-why", "no ticket"))),
+            Some("redirect") => Ok(Accept::Refuse(redirect("/login"))),
+            Some("fail") => Err(Error::new(409, "taken")),
+            Some("panic") => panic!("a secret"),
+            _ => Ok(Accept::Yes),
+        }
+    }
+
+    async fn handle(&mut self, frame: Frame, _conn: &mut Connection) -> Outcome {
+        reply(frame)
+    }
+
+    async fn terminate(&mut self, reason: &CloseReason, _conn: &mut Connection) {
+        let _ = self.0.send(reason.clone());
+    }
+}
+
+/// Gives every answer, the 101 too, a header, or another status.
+struct Marks;
+
+impl Plugin for Marks {
+    async fn pre_request(&self, request: &mut Request) -> Result<Flow> {
+        match request.header("x-stop") {
+            Some("panic") => panic!("in a plugin"),
+            Some(_) => Ok(Flow::Stop(status(403))),
+            None => Ok(Flow::Continue),
+        }
+    }
+
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+        response
+            .headers_mut()
+            .insert("x-marked", http::HeaderValue::from_static("yes"));
+        if head.header("x-spoil").is_some() {
+            *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        }
+        Ok(())
+    }
+}
+
+fn client() -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
+    let (log, ended) = mpsc::unbounded_channel();
+    let app = App::builder()
+        .plugin("marks", Marks)
+        .global_plugins(["marks"])
+        .websocket("door", Door(log))
+        .action("page", |_| async { text("page") })
+        .route(("/door", "door", protocol("ws")))
+        .route(("/both", "door", protocol("ws")))
+        .route(("/both", "page", methods(["get", "post"])));
+    (TestClient::new(app.build().unwrap()), ended)
+}
+
+/// The answer to a handshake in which some headers are other than they should be.
+async fn handshake(client: &TestClient, changes: &[(&str, &str)]) -> TestResponse {
+    let mut headers = vec![
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for change in changes {
+        headers.retain(|(name, _)| *name != change.0);
+    }
+    headers.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
+    let mut request = client.get("/door").header("host", "localhost:8080");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    match client.upgrade(request).await {
+        Ok((accepted, _)) => accepted,
+        Err(refused) => refused,
+    }
+}
+
+#[tokio::test]
+async fn the_101_answers_the_key_and_carries_what_plugins_add() {
+    let (client, _) = client();
+    let accepted = handshake(&client, &[]).await;
+
+    assert_eq!(accepted.status(), 101);
+    // The answer to the sample key of RFC 6455 §1.3.
+    assert_eq!(
+        accepted.header("sec-websocket-accept"),
+        Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+    );
+    assert_eq!(accepted.header("upgrade"), Some("websocket"));
+    assert_eq!(accepted.header("connection"), Some("upgrade"));
+    assert_eq!(accepted.header("x-marked"), Some("yes"));
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_none_says_what_it_misses() {
+    let (client, _) = client();
+    for (changes, expected) in [
+        ([("upgrade", "")], 426),
+        ([("upgrade", "h2c")], 426),
+        ([("connection", "keep-alive")], 426),
+        ([("sec-websocket-version", "")], 426),
+        ([("sec-websocket-version", "8")], 426),
+        ([("sec-websocket-key", "")], 400),
+        ([("sec-websocket-key", "c2hvcnQ=")], 400),
+        ([("sec-websocket-key", "no base64")], 400),
+    ] {
+        let refused = handshake(&client, &changes).await;
+        assert_eq!(refused.status(), expected, "{changes:?}");
+        assert!(!refused.body().is_empty());
+    }
+    let refused = handshake(&client, &[("sec-websocket-version", "8")]).await;
+    assert_eq!(refused.header("sec-websocket-version"), Some("13"));
+    assert_eq!(refused.header("upgrade"), Some("websocket"));
+}
+
+#[tokio::test]
+async fn an_origin_is_absent_or_the_host() {
+    let (client, _) = client();
+    for (origin, expected) in [
+        ("http://localhost:8080", 101),
+        ("https://LOCALHOST:8080", 101),
+        ("http://localhost", 403),
+        ("http://evil.example", 403),
+        ("http://localhost:8080.evil.example", 403),
+        ("null", 403),
+    ] {
+        let answer = handshake(&client, &[("origin", origin)]).await;
+        assert_eq!(answer.status(), expected, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn init_may_refuse_with_any_reply_and_nothing_is_upgraded() {
+    let (client, mut ended) = client();
+    for (path, expected) in [
+        ("/door?refuse", 401),
+        ("/door?redirect", 302),
+        ("/door?fail", 409),
+        ("/door?panic", 500),
+    ] {
+        let refused = TestSocket::connect(&client, path).await.unwrap_err();
+        assert_eq!(refused.status(), expected, "{path}");
+        assert!(!refused.text().contains("secret"));
+    }
+    let refused = TestSocket::connect(&client, "/door?refuse")
+        .await
+        .unwrap_err();
+    assert_eq!(refused.header("x-why"), Some("no ticket"));
+    assert!(ended.try_recv().is_err(), "what never began does not end");
+}
+
+#[tokio::test]
+async fn a_plugin_that_stops_or_panics_lets_no_upgrade_through() {
+    let (client, _) = client();
+
+    for (value, expected) in [("yes", 403), ("panic", 500)] {
+        let request = client.get("/door").header("x-stop", value);
+        let refused = TestSocket::open(&client, request).await.unwrap_err();
+        assert_eq!(refused.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_changes_the_101_ends_the_handler() {
+    let (client, mut ended) = client();
+    let request = client.get("/door").header("x-spoil", "yes");
+    let refused = TestSocket::open(&client, request).await.unwrap_err();
+
+    assert_eq!(refused.status(), 418);
+    assert_eq!(ended.recv().await, Some(CloseReason::Disconnected));
+}
+
+#[tokio::test]
+async fn a_path_can_have_a_page_and_a_socket() {
+    let (client, _) = client();
+
+    assert_eq!(client.get("/both").await.text(), "page");
+    assert_eq!(client.post("/both").await.text(), "page");
+    let mut socket = TestSocket::connect(&client, "/both").await.unwrap();
+    socket.send_text("hi").await;
+    assert_eq!(socket.recv_text().await, "hi");
+}
+
+#[tokio::test]
+async fn other_methods_than_get_are_405() {
+    let (client, _) = client();
+    let response = client.post("/door").await;
+
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.header("allow"), Some("GET, OPTIONS"));
+    let both = client.delete("/both").await;
+    assert_eq!(both.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+}
