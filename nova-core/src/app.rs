@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config};
 use crate::controller::{Action, Controller};
-use crate::origin::{Origin, SourceFile};
+use crate::origin::{Origin, Source, SourceFile, shown};
 use crate::plugin::{Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::IntoReply;
@@ -263,9 +263,7 @@ impl AppBuilder {
     /// environment variables `NOVA_…` are read here, and can be wrong too.
     pub fn build(mut self) -> Result<App, BuildErrors> {
         let mut errors = std::mem::take(&mut self.errors);
-        let variables: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let variables = variables(&mut errors);
         let config_file = read_file(self.config_file, &mut errors);
         let config = config::read(config_file.as_ref(), &variables, &mut errors);
 
@@ -294,16 +292,46 @@ impl AppBuilder {
     }
 }
 
+/// The environment variables of ours.
+fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name
+            .into_string()
+            .ok()
+            .filter(|name| name.starts_with("NOVA_"))
+        else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) => errors.push(BuildError::WrongValue {
+                message: "the value is not UTF-8".to_owned(),
+                origin: Source::Variable(name.into()).at(0..0),
+            }),
+        }
+    }
+    variables
+}
+
 fn read_file(
     file: Option<(PathBuf, Origin)>,
     errors: &mut Vec<BuildError>,
 ) -> Option<Arc<SourceFile>> {
     let (file, origin) = file?;
     match SourceFile::read(&file) {
-        Ok(read) => Some(read),
+        Ok((read, true)) => Some(read),
+        Ok((read, false)) => {
+            let end = read.text().len();
+            errors.push(BuildError::Syntax {
+                message: "from here on, the file is not UTF-8".to_owned(),
+                origin: Origin::in_file(&read, end..end),
+            });
+            None
+        }
         Err(source) => {
             errors.push(BuildError::Unreadable {
-                file,
+                file: shown(&file),
                 origin,
                 source,
             });

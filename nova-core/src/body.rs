@@ -26,8 +26,8 @@ pub(crate) struct RequestBody {
 enum Content {
     Arriving(Incoming),
     Read(Bytes),
-    /// Reading failed or was abandoned half-way.
-    Broken,
+    /// Reading failed, with this status and message, or was abandoned half-way.
+    Broken(Option<(u16, String)>),
 }
 
 impl RequestBody {
@@ -46,23 +46,38 @@ impl RequestBody {
     }
 
     pub(crate) async fn read(&mut self, headers: &HeaderMap) -> Result<Bytes> {
-        let mut body = match std::mem::replace(&mut self.content, Content::Broken) {
+        let mut body = match std::mem::replace(&mut self.content, Content::Broken(None)) {
             Content::Arriving(body) => body,
             Content::Read(bytes) => {
                 self.content = Content::Read(bytes.clone());
                 return Ok(bytes);
             }
-            Content::Broken => return Err(Error::internal("the body could not be read before")),
+            Content::Broken(Some((status, message))) => {
+                self.content = Content::Broken(Some((status, message.clone())));
+                return Err(Error::new(status, message));
+            }
+            Content::Broken(None) => {
+                return Err(Error::internal("reading the body was abandoned half-way"));
+            }
         };
-        let bytes = self.receive(&mut body, headers).await?;
-        self.content = Content::Read(bytes.clone());
-        Ok(bytes)
+        let received = self.receive(&mut body, headers).await;
+        self.content = match &received {
+            Ok(bytes) => Content::Read(bytes.clone()),
+            Err(error) => {
+                let message = error.detail().unwrap_or_default().to_owned();
+                Content::Broken(Some((error.status().as_u16(), message)))
+            }
+        };
+        received
     }
 
     async fn receive(&self, body: &mut Incoming, headers: &HeaderMap) -> Result<Bytes> {
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        // A client that waits for `100 Continue` (RFC 9110 §10.1.1) need not send it at all.
-        if declared > self.limit && headers.contains_key(header::EXPECT) {
+        if declared > self.limit {
+            // A client that waits for `100 Continue` (RFC 9110 §10.1.1) need not send it at all.
+            if !headers.contains_key(header::EXPECT) {
+                self.discard(body, declared).await;
+            }
             return Err(self.too_long());
         }
         let mut bytes = BytesMut::new();
@@ -118,7 +133,7 @@ impl fmt::Debug for RequestBody {
         f.write_str(match self.content {
             Content::Arriving(_) => "RequestBody(arriving)",
             Content::Read(_) => "RequestBody(read)",
-            Content::Broken => "RequestBody(broken)",
+            Content::Broken(_) => "RequestBody(broken)",
         })
     }
 }

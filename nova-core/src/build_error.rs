@@ -136,7 +136,7 @@ pub enum BuildError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameKind {
-    /// An action of a controller, such as `notes_api::index`, or a plain function.
+    /// An action of a controller, such as `notes_api::index`, or a function registered as one.
     Action,
     /// A plugin.
     Plugin,
@@ -155,7 +155,7 @@ pub enum NameKind {
 impl fmt::Display for NameKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NameKind::Action => "controller",
+            NameKind::Action => "action",
             NameKind::Plugin => "plugin",
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
@@ -198,7 +198,8 @@ impl BuildError {
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
             BuildError::DuplicateName { kind, name, .. } => {
-                write!(f, "a {kind} is registered as `{name}` already")
+                let article = if *kind == NameKind::Action { "an" } else { "a" };
+                write!(f, "{article} {kind} is registered as `{name}` already")
             }
             BuildError::BadPath { path, reason, .. } => write!(f, "`{path}` is no path: {reason}"),
             BuildError::Conflict { requests, .. } => {
@@ -222,16 +223,16 @@ impl BuildError {
                 help,
                 ..
             } => {
-                if let Some(similar) = similar {
-                    let exists = match kind {
-                        NameKind::Method | NameKind::Environment => "exists",
-                        _ => "is registered",
-                    };
-                    write!(f, "\nhelp: a similar name {exists}: `{similar}`")?;
-                }
-                match help {
-                    Some(help) => write!(f, "\nhelp: {help}"),
-                    None => Ok(()),
+                let exists = match kind {
+                    NameKind::Method | NameKind::Environment => "exists",
+                    _ => "is registered",
+                };
+                match (similar, help) {
+                    (_, Some(help)) => write!(f, "\nhelp: {help}"),
+                    (Some(similar), None) => {
+                        write!(f, "\nhelp: a similar name {exists}: `{similar}`")
+                    }
+                    (None, None) => Ok(()),
                 }
             }
             BuildError::DuplicateName { first, .. } | BuildError::Conflict { first, .. } => {
@@ -276,13 +277,30 @@ pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Strin
 
 /// The name among `names` that somebody who typed `wrong` most likely meant.
 pub(crate) fn nearest<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
-    let lower = wrong.to_lowercase();
     names
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
-        .filter(|(likeness, _)| *likeness >= 0.8)
+        .map(|name| (likeness(wrong, name), name))
+        .filter(|(likeness, _)| *likeness >= 0.5)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, name)| name.to_owned())
+}
+
+/// From 0 to 1. The parts of `controller::action` are compared each with its like: otherwise all
+/// actions of a controller would be alike.
+fn likeness(wrong: &str, name: &str) -> f64 {
+    let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
+    match (wrong.split_once("::"), name.split_once("::")) {
+        (Some((wrong, wrong_action)), Some((name, action))) => {
+            f64::min(likeness(wrong, name), likeness(wrong_action, action))
+        }
+        (None, None) => {
+            let shorter = wrong.len().min(name.len());
+            let cut_off = shorter >= 3 && (wrong.starts_with(&name) || name.starts_with(&wrong));
+            let alike = strsim::normalized_damerau_levenshtein(&wrong, &name);
+            if cut_off { alike.max(0.5) } else { alike }
+        }
+        _ => 0.0,
+    }
 }
 
 #[cfg(test)]
@@ -294,7 +312,11 @@ mod tests {
         let names = ["notes_api::index", "notes_api::show", "heartbeat"];
         assert_eq!(nearest("notes_api::idnex", names).unwrap(), names[0]);
         assert_eq!(nearest("Heartbeat", names).unwrap(), "heartbeat");
-        assert_eq!(nearest("zzz", names), None);
+        assert_eq!(nearest("note_api::shw", names).unwrap(), "notes_api::show");
+        for far in ["zzz", "notes_api", "notes_api::list", "notes_api::destroy"] {
+            assert_eq!(nearest(far, names), None, "{far}");
+        }
+        assert_eq!(nearest("production", ["dev", "prod"]).unwrap(), "prod");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) mod settings;
 
 use std::fmt;
 
-pub(crate) use file::{read, syntax_error};
+pub(crate) use file::read;
 pub use server::ServerConfig;
 
 /// All settings, with their defaults filled in.

@@ -111,18 +111,20 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
 /// The error and its causes, in one line.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        if let Some(detail) = &self.detail {
-            f.write_str(detail)?;
-            separator = ": ";
-        }
+        let mut told = self.detail.clone().unwrap_or_default();
         let mut cause = self.source.as_deref().map(|source| source as &dyn StdError);
         while let Some(error) = cause {
-            write!(f, "{separator}{error}")?;
-            separator = ": ";
+            let text = error.to_string();
+            // Many errors tell their cause in their own text already.
+            if !told.contains(&text) {
+                if !told.is_empty() {
+                    told.push_str(": ");
+                }
+                told.push_str(&text);
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&told)
     }
 }
 

@@ -46,6 +46,7 @@ mod build_error;
 mod complete;
 mod config;
 mod controller;
+mod document;
 mod error;
 mod life;
 mod origin;

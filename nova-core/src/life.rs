@@ -8,6 +8,9 @@ use tracing::warn;
 
 use crate::stopping::Stopping;
 
+/// How long what is cut may take to notice.
+const CUTTING: Duration = Duration::from_secs(1);
+
 /// Connections and what they run, and the two words that they obey: finish, and be cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
@@ -51,7 +54,8 @@ impl Life {
                 self.tasks.len()
             );
             self.cut.stop();
-            self.tasks.wait().await;
+            // What blocks its thread cannot be cut, and shall not keep the app from ending.
+            let _ = timeout(CUTTING, self.tasks.wait()).await;
         }
     }
 

@@ -15,8 +15,19 @@ pub(crate) struct SourceFile {
 }
 
 impl SourceFile {
-    pub(crate) fn read(path: &Path) -> std::io::Result<Arc<Self>> {
-        Ok(SourceFile::new(path, std::fs::read_to_string(path)?))
+    /// Reads a file. If it is not UTF-8, the text ends where it ceases to be, and the second
+    /// value says so.
+    pub(crate) fn read(path: &Path) -> std::io::Result<(Arc<Self>, bool)> {
+        let (text, whole) = match String::from_utf8(std::fs::read(path)?) {
+            Ok(text) => (text, true),
+            Err(error) => {
+                let end = error.utf8_error().valid_up_to();
+                let mut bytes = error.into_bytes();
+                bytes.truncate(end);
+                (String::from_utf8_lossy(&bytes).into_owned(), false)
+            }
+        };
+        Ok((SourceFile::new(path, text), whole))
     }
 
     pub(crate) fn new(path: &Path, text: String) -> Arc<Self> {
@@ -32,7 +43,7 @@ impl SourceFile {
 }
 
 /// The path as a reader would type it: below the working directory, relative to it.
-fn shown(path: &Path) -> PathBuf {
+pub(crate) fn shown(path: &Path) -> PathBuf {
     let below = std::env::current_dir()
         .ok()
         .and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
@@ -115,7 +126,7 @@ impl Origin {
     pub(crate) fn cmp_place(&self, other: &Origin) -> Ordering {
         fn key(place: &Place) -> (u8, &Path, usize) {
             match place {
-                Place::Code(_) => (0, Path::new(""), 0),
+                Place::Code(location) => (0, Path::new(location.file()), location.line() as usize),
                 Place::File { file, span } => (1, &file.path, span.start),
                 Place::Variable(name) => (2, Path::new(&**name), 0),
             }

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::bindings::percent_decode;
 use crate::error::{Error, Result};
@@ -15,12 +14,11 @@ pub(crate) enum Kind {
     Form,
 }
 
-/// What the `request` plugin has made of a body, for the controller to read its type from.
+/// A body that is well-formed, for the controller to read its type from.
 #[derive(Debug, Clone)]
-pub(crate) enum Params {
-    Json(Value),
-    /// Checked, and decoded by the controller's type.
-    Form(Bytes),
+pub(crate) struct Params {
+    kind: Kind,
+    body: Bytes,
 }
 
 impl Kind {
@@ -67,24 +65,31 @@ impl Kind {
     ///
     /// # Errors
     /// 400 if it is not.
-    pub(crate) fn parse(self, body: Bytes) -> Result<Params> {
+    pub(crate) fn check(self, body: Bytes) -> Result<Params> {
         match self {
-            Kind::Json => serde_json::from_slice(&body)
-                .map(Params::Json)
-                .map_err(|error| malformed_json(&error)),
-            Kind::Form => check_form(&body).map(|()| Params::Form(body)),
+            Kind::Json => {
+                let text = std::str::from_utf8(&body)
+                    .map_err(|error| Error::new(400, format!("the JSON is malformed: {error}")))?;
+                serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed_json(&error))?;
+            }
+            Kind::Form => check_form(&body)?,
         }
+        Ok(Params { kind: self, body })
     }
 }
 
 impl Params {
+    /// Named parameters as a `T`. JSON has to be an object: serde would take a list for a struct
+    /// as well, by the order of its fields.
+    ///
+    /// # Errors
+    /// 400 if the JSON is malformed, 422 if it is no `T`.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
-        match self {
-            Params::Json(value) => {
-                serde_path_to_error::deserialize(value).map_err(|error| wrong_field(&error))
-            }
-            Params::Form(body) => Kind::Form.decode(body),
+        let is_object = || self.body.trim_ascii_start().starts_with(b"{");
+        if self.kind == Kind::Json && !is_object() {
+            return Err(Error::new(422, "the parameters are a JSON object"));
         }
+        self.kind.decode(&self.body)
     }
 }
 
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_is_400_and_a_wrong_field_422_by_either_way() {
+    fn malformed_is_400_and_a_wrong_field_422() {
         for (kind, body, expected) in [
             (Kind::Json, r#"{"title":"a","count":1}"#, None),
             (Kind::Json, r#"{"title":"a","count":1} x"#, Some(400)),
@@ -154,20 +159,17 @@ mod tests {
             (Kind::Json, r#"{"title":"a"}"#, Some(422)),
             (Kind::Json, r#"{"title":"a","count":"1"}"#, Some(422)),
             (Kind::Json, "[]", Some(422)),
+            (Kind::Json, r#"["a",1]"#, Some(422)),
+            (Kind::Json, "\"\u{e9}", Some(400)),
             (Kind::Form, "title=a&count=1", None),
             (Kind::Form, "title=a&count=x", Some(422)),
             (Kind::Form, "title=a", Some(422)),
             (Kind::Form, "title=%zz&count=1", Some(400)),
             (Kind::Form, "title=%ff&count=1", Some(400)),
         ] {
-            assert_eq!(
-                status(kind.decode::<Order>(body.as_bytes())),
-                expected,
-                "{body}"
-            );
-            let parsed = kind.parse(Bytes::from(body));
-            let parsed = parsed.and_then(|params| params.decode::<Order>());
-            assert_eq!(status(parsed), expected, "parsed: {body}");
+            let checked = kind.check(Bytes::from(body));
+            let decoded = checked.and_then(|params| params.decode::<Order>());
+            assert_eq!(status(decoded), expected, "{body}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The path of one request: router, plugins, controller, reply, plugins, response.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ impl Core {
         };
         let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
         run_after(chain, &head, &mut answer.response, name).await;
+        keep_sound(&mut answer, name, &head);
         if let Some((switch, upgrade)) = answer.switch {
             life.track(switch_protocols(
                 switch,
@@ -95,7 +97,7 @@ impl Next<'_> {
                     let method = request.method().clone();
                     // The call itself is inside: what an action does before its first await may
                     // panic too.
-                    let reply = held("the controller", async { action.call(request).await });
+                    let reply = held(Stage::Controller, async { action.call(request).await });
                     reply.await?.render(&method).map(Answer::from)
                 }
                 Target::Protocol(handler) => open(&**handler, request).await,
@@ -107,7 +109,7 @@ impl Next<'_> {
 async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     let method = request.method().clone();
-    match held("the handler", async { handler.open(request).await }).await? {
+    match held(Stage::Handler, async { handler.open(request).await }).await? {
         Opening::Refused(reply) => reply.render(&method).map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
@@ -151,7 +153,8 @@ fn switch_protocols(
 
 async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     for plugin in chain.iter() {
-        let flow = held("a plugin", async { plugin.pre_request(request).await }).await?;
+        let before = async { plugin.code.pre_request(request).await };
+        let flow = held(Stage::Plugin(&plugin.name), before).await?;
         if let Flow::Stop(_) = flow {
             return Ok(flow);
         }
@@ -161,15 +164,44 @@ async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
 
 async fn run_after(chain: &Chain, head: &Head, response: &mut Response, name: &str) {
     for plugin in chain.iter() {
-        let after = async { plugin.post_request(head, response).await };
-        if let Err(error) = held("a plugin, after the answer,", after).await {
+        let after = async { plugin.code.post_request(head, response).await };
+        if let Err(error) = held(Stage::Plugin(&plugin.name), after).await {
             *response = failed(&error, name, head);
         }
     }
 }
 
+/// Puts right what a plugin has put into a response that would break the connection.
+fn keep_sound(answer: &mut Answer, name: &str, head: &Head) {
+    let headers = answer.response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRANSFER_ENCODING);
+    let status = answer.response.status();
+    if status.is_informational() && answer.switch.is_none() {
+        let error = Error::internal(format!("a plugin answered with {status}"));
+        answer.response = failed(&error, name, head);
+    }
+}
+
+/// Whose code runs.
+enum Stage<'s> {
+    Plugin(&'s str),
+    Controller,
+    Handler,
+}
+
+impl fmt::Display for Stage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stage::Plugin(name) => write!(f, "the plugin `{name}`"),
+            Stage::Controller => f.write_str("the controller"),
+            Stage::Handler => f.write_str("the handler"),
+        }
+    }
+}
+
 /// Runs a stage of the app's code; a panic in it is an error.
-async fn held<T>(stage: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn held<T>(stage: Stage<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
     match panic::catch(work).await {
         Ok(result) => result,
         Err(message) => Err(Error::internal(format!("{stage} panicked: {message}"))),

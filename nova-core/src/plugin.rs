@@ -85,7 +85,15 @@ pub enum Flow {
 }
 
 /// The plugins of a route, in order.
-pub(crate) type Chain = Arc<[Arc<dyn ErasedPlugin>]>;
+pub(crate) type Chain = Arc<[NamedPlugin]>;
+
+/// A plugin as the route table holds it.
+#[derive(Clone)]
+pub(crate) struct NamedPlugin {
+    /// What the router file calls it, for the log.
+    pub(crate) name: Arc<str>,
+    pub(crate) code: Arc<dyn ErasedPlugin>,
+}
 
 /// [`Plugin`] with its futures boxed, as a route table can store it.
 pub(crate) trait ErasedPlugin: Send + Sync {

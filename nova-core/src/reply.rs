@@ -1,7 +1,9 @@
 //! What a controller returns: data, of which the framework makes the response.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
@@ -44,9 +46,10 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Reply {
     Reply::empty().json(value)
 }
 
-/// An answer with this status and no body; add one with [`Reply::json`] or [`Reply::text`].
+/// An answer with this status and no body; add one with [`Reply::json`] or [`Reply::text`]. A 204,
+/// 205 or 304 has none, whatever is added.
 ///
-/// A number that is no status (100 to 999) becomes a 500, with the reason in the log.
+/// A number that is no status of an answer (200 to 999) becomes a 500, with the reason in the log.
 pub fn status(status: u16) -> Reply {
     Reply::empty().with_status(status)
 }
@@ -102,7 +105,8 @@ impl Reply {
     /// The same reply with this header, in place of any of that name.
     ///
     /// A name or value that no header can have, such as one with a line break, becomes a 500,
-    /// with the reason in the log.
+    /// with the reason in the log. So do `content-length`, `transfer-encoding` and `connection`,
+    /// which the server sets.
     #[must_use]
     pub fn header(
         mut self,
@@ -110,6 +114,11 @@ impl Reply {
         value: impl TryInto<HeaderValue>,
     ) -> Self {
         match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(_)) if is_framing(&name) => {
+                self.mistaken(format!(
+                    "the header `{name}` is the server's, not a reply's"
+                ));
+            }
             (Ok(name), Ok(value)) => {
                 self.headers.insert(name, value);
             }
@@ -158,10 +167,14 @@ impl Reply {
             Content::Json(bytes) => (bytes, Some("application/json"), StatusCode::OK),
             Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
         };
+        let status = self.status.unwrap_or(usual);
+        // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content.
+        let has_content = !matches!(status.as_u16(), 204 | 205 | 304);
+        let bytes = if has_content { bytes } else { Bytes::new() };
         let mut response = Response::new(ResponseBody::from(bytes));
-        *response.status_mut() = self.status.unwrap_or(usual);
+        *response.status_mut() = status;
         *response.headers_mut() = self.headers;
-        if let Some(content_type) = content_type {
+        if let Some(content_type) = content_type.filter(|_| has_content) {
             response
                 .headers_mut()
                 .entry(CONTENT_TYPE)
@@ -169,6 +182,11 @@ impl Reply {
         }
         Ok(response)
     }
+}
+
+/// Headers that say where the message ends: a wrong one would break the connection.
+pub(crate) fn is_framing(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name)
 }
 
 /// What an action can return.

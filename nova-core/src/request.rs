@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 use crate::bindings::Bindings;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
-use crate::params::{self, Params};
+use crate::params::{Kind, Params};
+
+const NO_PARAMS: &str =
+    "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)";
 
 /// One request: its [`Head`], to which it dereferences, and its body.
 ///
@@ -102,20 +105,21 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// 400 if the body is malformed or empty, 415 if it is neither a form nor JSON, 422 with the
-    /// name of the field if it is no `T`, and those of [`body`](Self::body).
+    /// 400 if the body is malformed or empty JSON, 415 if it is neither a form nor JSON, 422 with
+    /// the name of the field if it is no `T`, and those of [`body`](Self::body). JSON that is no
+    /// object is 422 too; [`json`](Self::json) reads any.
     pub async fn params<T: DeserializeOwned>(&mut self) -> Result<T> {
         if let Some(params) = &self.head.params {
             return params.decode();
         }
-        let kind = params::Kind::of(&self.head.headers).ok_or_else(|| {
-            Error::new(
-                415,
-                "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)",
-            )
-        })?;
         let body = self.body().await?;
-        kind.decode(&body)
+        let kind = match Kind::of(&self.head.headers) {
+            Some(kind) => kind,
+            // Nothing at all: no parameters, rather than parameters of the wrong type.
+            None if body.is_empty() => Kind::Form,
+            None => return Err(Error::new(415, NO_PARAMS)),
+        };
+        kind.check(body)?.decode()
     }
 
     /// The body as JSON, as a `T`, whatever the content type says.
@@ -124,11 +128,8 @@ impl Request {
     /// 400 if it is malformed or empty, 422 with the path of the field if it is no `T`, and those
     /// of [`body`](Self::body).
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
-        if let Some(params @ Params::Json(_)) = &self.head.params {
-            return params.decode();
-        }
         let body = self.body().await?;
-        params::Kind::Json.decode(&body)
+        Kind::Json.decode(&body)
     }
 }
 
@@ -186,8 +187,13 @@ impl Head {
             )));
         };
         value.parse().map_err(|_| {
-            let wanted = described(std::any::type_name::<T>());
-            Error::new(404, format!("`{name}` in the path is no {wanted}"))
+            let what = match std::any::type_name::<T>() {
+                "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "no integer",
+                "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "no integer from 0 up",
+                "f32" | "f64" => "no number",
+                _ => "not what belongs there",
+            };
+            Error::new(404, format!("`{name}` in the path is {what}"))
         })
     }
 
@@ -196,7 +202,7 @@ impl Head {
     /// # Errors
     /// 400 if it is badly encoded, 422 if it is no `T`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
-        params::Kind::Form.decode(self.uri.query().unwrap_or_default().as_bytes())
+        Kind::Form.decode(self.uri.query().unwrap_or_default().as_bytes())
     }
 
     /// The pub/sub, with this request as the sender.
@@ -212,16 +218,6 @@ impl Head {
     /// A place for a plugin to leave something, by type.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
-    }
-}
-
-/// A type as a client would call it.
-fn described(type_name: &str) -> &str {
-    match type_name {
-        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "integer",
-        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "integer from 0 up",
-        "f32" | "f64" => "number",
-        other => other.rsplit("::").next().unwrap_or(other),
     }
 }
 

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::build_error::BuildErrors;
+use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::server;
 
@@ -118,11 +119,15 @@ fn announce(listener: &TcpListener, wanted: SocketAddr, environment: &str) {
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    let change = format!(
-        "`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={}:{}",
-        address.ip(),
-        address.port().checked_add(1).unwrap_or(8080)
-    );
+    let other = match error.kind() {
+        io::ErrorKind::AddrInUse if address.port() < u16::MAX => {
+            SocketAddr::new(address.ip(), address.port() + 1)
+        }
+        io::ErrorKind::PermissionDenied => SocketAddr::new(address.ip(), 8080),
+        _ => ServerConfig::default().listen,
+    };
+    let change =
+        format!("`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={other}");
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "cannot listen on {address}: the port is taken\n\
@@ -142,7 +147,13 @@ fn failure(message: &str) -> ExitCode {
 }
 
 fn install_subscriber() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(wanted) => EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
+            eprintln!("warning: RUST_LOG={wanted} is no filter, so it is `info`: {error}");
+            EnvFilter::new("info")
+        }),
+        Err(_) => EnvFilter::new("info"),
+    };
     // An error means that the program has installed its own, which then counts.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nova_pubsub::PubSub;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::error::Result;
@@ -59,8 +59,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// ```
 ///
 /// # Cancel safety
-/// When the app stops, [`ServiceContext::stopping`] tells, and mailboxes end at last. A service
-/// that does not return within `server.shutdown_drain_timeout` is dropped.
+/// When the app stops, [`ServiceContext::stopping`] tells, and mailboxes end at last. Together
+/// the services have `server.shutdown_drain_timeout` to return; then they are dropped.
 #[diagnostic::on_unimplemented(message = "`{Self}` is no service")]
 pub trait Service: Send + Sync + 'static {
     /// Works until the app stops, or until there is nothing more to do.
@@ -187,8 +187,9 @@ impl Supervisor {
         }
     }
 
-    /// Stops the services, the last started first; each has `limit` to return.
+    /// Stops the services, the last started first; together they have `limit` to return.
     pub(crate) async fn stop(&mut self, limit: Duration) {
+        let end = Instant::now() + limit;
         while let Some(Running {
             name,
             stopping,
@@ -196,8 +197,8 @@ impl Supervisor {
         }) = self.running.pop()
         {
             stopping.stop();
-            if timeout(limit, &mut task).await.is_err() {
-                warn!("the service `{name}` did not stop within {limit:?} and is dropped");
+            if timeout_at(end, &mut task).await.is_err() {
+                warn!("the service `{name}` did not stop in time and is dropped");
                 task.abort();
             }
         }
@@ -221,7 +222,9 @@ async fn supervise(
     let mut restarts: Vec<Instant> = Vec::new();
     let mut pause = FIRST_PAUSE;
     loop {
-        let reason = match panic::catch(service.run(context.clone())).await {
+        // The call itself is inside: it may panic before there is a future.
+        let run = async { service.run(context.clone()).await };
+        let reason = match panic::catch(run).await {
             Ok(Ok(())) => {
                 if !context.stopping.is_stopping() {
                     info!("the service `{name}` has done its work");

@@ -30,10 +30,9 @@ impl Plugin for Nothing {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(dead_code, reason = "only its reading is tested")]
 struct Options {
-    #[expect(dead_code, reason = "only its reading is tested")]
     limit: u32,
-    #[expect(dead_code, reason = "only its reading is tested")]
     header: String,
 }
 
@@ -89,7 +88,7 @@ fn a_correct_file_says_nothing() {
 fn an_unknown_controller_is_underlined_and_the_nearest_named() {
     assert_eq!(
         told_of_routes(r#"    ["/notes", "notes::idnex", { methods = ["get"] }],"#),
-        r#"router.toml:3:16: no controller is registered as `notes::idnex`
+        r#"router.toml:3:16: no action is registered as `notes::idnex`
   |
 3 |     ["/notes", "notes::idnex", { methods = ["get"] }],
   |                ^^^^^^^^^^^^^^
@@ -100,11 +99,11 @@ help: a similar name is registered: `notes::index`"#
 #[test]
 fn every_kind_of_mistake_in_a_route_has_its_message() {
     for (route, expected) in [
+        (r#"["/a", "zzz"]"#, "3:8: no action is registered as `zzz`"),
         (
             r#"["/a", "zzz"]"#,
-            "3:8: no controller is registered as `zzz`",
+            "register the function with `.action(\"zzz\", …)`",
         ),
-        (r#"["/a", "zzz"]"#, "with `.action(\"zzz\", …)`"),
         (
             r#"["/a", "updates"]"#,
             "add `{ protocol = \"ws\" }` to the route",
@@ -139,7 +138,7 @@ fn every_kind_of_mistake_in_a_route_has_its_message() {
         ),
         (
             r#"["/a", "notes::index", { methods = "get" }]"#,
-            "3:36: `methods` is wrong: invalid type: string \"get\", expected a sequence",
+            "3:36: `methods` is a list, such as `[\"get\"]`, not a string",
         ),
         (
             r#"["/a", "notes::index", { method = ["get"] }]"#,
@@ -189,7 +188,7 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
         ("[[groups]]\n", "similar key exists: `group`"),
         (
             "[group]\n",
-            "1:2: a group begins with two brackets: `[[group]]`",
+            "1:1: a group begins with two brackets: `[[group]]`",
         ),
         ("group = [1]\n", "1:10: a group is a table, not an integer"),
         ("group = 1\n", "1:9: `group` is a list of groups"),
@@ -199,7 +198,7 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
         ),
         (
             "[[group]]\nprefix = 1\n",
-            "2:10: `prefix` is a string, not an integer",
+            "2:10: a prefix is a string, such as `\"/api\"`, not an integer",
         ),
         (
             "[[group]]\nprefix = \"api\"\nroutes = [[\"/a\", \"notes::index\"]]\n",
@@ -221,10 +220,10 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
             "plugins = [\"zzz\"]\n",
             "register it with `.plugin(\"zzz\", …)`",
         ),
-        ("plugins = [1]\n", "1:12: a plugin is `\"name\"` or"),
+        ("plugins = [1]\n", "1:12: a plugin is `\"name\"`, or"),
         (
             "plugins = [[\"limited\", 1]]\n",
-            "1:12: a plugin is `\"name\"` or",
+            "1:12: a plugin is `\"name\"`, or",
         ),
         (
             "plugins = [[\"nothing\", { a = 1 }]]\n",
@@ -251,6 +250,123 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
         let told = told(router);
         assert!(told.contains(expected), "{router}\nis told as\n{told}");
     }
+}
+
+#[test]
+fn a_name_for_something_else_says_what_to_do() {
+    let builder = || builder().protocol_handler("ws", "chat", Socket);
+    for (route, expected) in [
+        (
+            r#"["/a", "chta"]"#,
+            "`chat` is a handler of the protocol `ws`: add",
+        ),
+        (
+            r#"["/a", "notes::index", { protocol = "ws" }]"#,
+            "`notes::index` is an action, which answers by `http`: leave `protocol` out",
+        ),
+        (
+            r#"["/a", "chat", { protocol = "websocket" }]"#,
+            "help: the protocols are `ws` and `http`",
+        ),
+        (
+            r#"["/a", "notes::destroy"]"#,
+            "help: the actions of `notes` are `index` and `show`",
+        ),
+        (
+            r#"["/a", "users::index"]"#,
+            "help: register the controller `users` with `.controller(…)`",
+        ),
+    ] {
+        let told = told_by(builder(), &format!("[[group]]\nroutes = [\n{route}\n]\n"));
+        assert!(told.contains(expected), "{route}\nis told as\n{told}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_wrong_place_says_where_it_belongs() {
+    let route = "[[\"/a\", \"notes::index\"]]";
+    for (router, expected) in [
+        (
+            format!("routes = {route}\n"),
+            "1:1: `routes` stands below a `[[group]]`",
+        ),
+        (
+            "plugins = []\n".to_owned(),
+            "the file has no routes: they stand in a `[[group]]`",
+        ),
+        (String::new(), "the file has no routes"),
+    ] {
+        let told = told(&router);
+        assert!(told.contains(expected), "{router}\nis told as\n{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("nova.toml");
+    fs::write(&settings, "listen = \"127.0.0.1:1\"\n").unwrap();
+    let told = builder().config_file(settings).build().unwrap_err();
+    assert!(
+        told.to_string()
+            .contains("`listen` stands below `[server]`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_wrong_prefix_is_one_mistake_and_no_conflict() {
+    let groups = |prefix: &str| {
+        format!("[[group]]\nprefix = {prefix}\nroutes = [[\"/a/{{id}}\", \"notes::index\"]]\n")
+    };
+    for prefix in ["1", "\"api\"", "\"/api/{*rest}\""] {
+        let told = told(&groups(prefix).repeat(2));
+        let places: Vec<_> = told
+            .lines()
+            .filter(|line| line.contains("router.toml:"))
+            .collect();
+        assert_eq!(places.len(), 2, "{told}");
+        assert!(places[0].starts_with("router.toml:2:10: "), "{told}");
+        assert!(places[1].starts_with("router.toml:5:10: "), "{told}");
+    }
+    let told = told(&groups("\"/{id}\""));
+    assert!(
+        told.contains("`/a/{id}` is no path: with its prefix, `/{id}/a/{id}`, it binds `id` twice"),
+        "{told}"
+    );
+}
+
+#[test]
+fn one_part_of_a_route_does_not_hide_the_mistakes_in_another() {
+    let told = told_of_routes(
+        r#"["/a", "notes::creat", { methods = [5, "pots"] }],
+[1, "notes::shw", { methods = ["get"] }],
+["/b", "notes::idnex", {}, 4],
+["/c", "notes::index", { methods = ["get", "post"] }],
+["/c", "notes::index", { methods = ["post", "get"] }],"#,
+    );
+    for expected in [
+        "3:8: no action",
+        "3:37: a method is a string",
+        "3:40: `pots` is no HTTP method",
+        "4:2: the path of a route",
+        "4:5: no action",
+        "5:1: a route has a path",
+        "5:8: no action",
+        "another route answers POST `/c` already",
+        "another route answers GET `/c` already",
+    ] {
+        assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_says_from_where_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("router.toml");
+    fs::write(&file, b"[[group]]\nprefix = \"/caf\xe9\"\n").unwrap();
+    let told = builder().router_file(file).build().unwrap_err().to_string();
+
+    assert!(
+        told.contains("router.toml:2:15: from here on, the file is not UTF-8"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -327,13 +443,13 @@ fn mistakes_in_rust_name_the_line_of_the_call() {
     let told = built.unwrap_err().to_string();
 
     for (below, expected) in [
-        (0, "a controller is registered as `notes::show` already"),
+        (0, "an action is registered as `notes::show` already"),
         (1, "a plugin is registered as `nothing` already"),
         (2, "a service is registered as `pubsub` already"),
         (3, "`x` is no path: it begins with a slash: `/x`"),
         (3, "no plugin is registered as `nothng`"),
         (4, "`gett` is no HTTP method"),
-        (4, "no controller is registered as `notes::shw`"),
+        (4, "no action is registered as `notes::shw`"),
         (5, "no protocol is registered as `wss`"),
     ] {
         let place = format!("tests/build.rs:{}:", line + below);

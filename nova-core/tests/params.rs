@@ -94,6 +94,7 @@ async fn what_is_wrong_with_a_body_has_its_status() {
         (JSON, r#"{"title":"a","count":"1"}"#, 422),
         (JSON, r#"{"title":"a"}"#, 422),
         (JSON, "[]", 422),
+        (JSON, r#"["a",1]"#, 422),
         (JSON, "null", 422),
         (JSON, "{", 400),
         (JSON, "", 400),
@@ -187,6 +188,28 @@ async fn a_body_over_the_limit_is_413_declared_or_not() {
     );
     raw.write_all(request.as_bytes()).await.unwrap();
     assert!(head_of(&mut raw).await.starts_with("HTTP/1.1 413 "));
+}
+
+#[tokio::test]
+async fn a_body_that_failed_once_fails_again_in_the_same_way() {
+    async fn twice(mut request: Request) -> Result<Reply> {
+        let first = request.body().await.unwrap_err();
+        assert_eq!(first.status(), 413);
+        request.body().await.map(|_| json(&()))
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nova.toml");
+    std::fs::write(&file, "[server]\nbody_limit = 10\n").unwrap();
+    let app = App::builder()
+        .config_file(file)
+        .action("twice", twice)
+        .route(("/", "twice"));
+    let client = TestClient::new(app.build().unwrap());
+
+    assert_eq!(
+        client.post("/").body("more than ten bytes").await.status(),
+        413
+    );
 }
 
 #[tokio::test]

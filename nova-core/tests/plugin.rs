@@ -207,6 +207,36 @@ async fn a_failure_after_the_answer_takes_its_place() {
     }
 }
 
+/// Says something of the answer that is not so, or makes it none.
+struct Lies;
+
+impl Plugin for Lies {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+        match head.path() {
+            "/short" => {
+                let length = HeaderValue::from_static("3");
+                response.headers_mut().insert("content-length", length);
+            }
+            _ => *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS,
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_cannot_break_the_connection() {
+    let lies = Group::new()
+        .plugins(["lies"])
+        .routes([("/short", "hello"), ("/switch", "hello")]);
+    let app = builder(&Log::default(), go_on)
+        .plugin("lies", Lies)
+        .group(lies);
+    let client = TestClient::new(app.build().unwrap());
+
+    assert_eq!(client.get("/short").await.text(), "hello");
+    assert_eq!(client.get("/switch").await.status(), 500);
+}
+
 /// Puts something else in the place of every answer.
 struct Replaces;
 

@@ -54,6 +54,9 @@ async fn a_status_alone_has_no_body_and_no_type() {
     let response = client(|| status(204)).get("/").await;
     assert_eq!(response.status(), 204);
     assert_eq!(response.header("content-length"), None);
+
+    let response = client(|| status(204).json(&1)).get("/").await;
+    assert_eq!(response.header("content-type"), None);
 }
 
 #[tokio::test]
@@ -99,6 +102,9 @@ async fn a_reply_that_cannot_be_made_is_a_500() {
         || status(200).header("x-a", "a\r\nx-b: c"),
         || status(200).header("no name", "a"),
         || redirect("/\nx"),
+        || text("hello").header("Content-Length", "9"),
+        || text("hello").header("transfer-encoding", "chunked"),
+        || text("hello").header("connection", "upgrade"),
     ] {
         let response = client(answer).get("/").await;
         assert_eq!(response.status(), 500);

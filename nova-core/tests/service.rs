@@ -79,6 +79,28 @@ async fn a_service_that_listens_ends_with_the_pubsub() {
     assert_eq!(told.recv().await.unwrap(), "note_created");
 }
 
+/// Panics before there is a future.
+struct AtOnce(Arc<AtomicUsize>);
+
+impl Service for AtOnce {
+    #[expect(clippy::manual_async_fn, reason = "the panic comes before the future")]
+    fn run(&self, _context: ServiceContext) -> impl Future<Output = Result<()>> + Send {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "the first time");
+        async { Ok(()) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_panics_before_it_runs_starts_again_too() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let app = App::builder().service("at once", AtOnce(Arc::clone(&runs)));
+    let client = TestClient::new(app.build().unwrap());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    client.stop().await;
+}
+
 /// Fails in its own way for the first so many runs.
 struct Fails {
     runs: Arc<AtomicUsize>,

@@ -29,8 +29,10 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
 /// The database cannot be opened, or there is a mistake in one of the two files.
 pub async fn app() -> Result<App> {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{ROOT}/notes.db"));
-    let notes = NoteRepo::open(&url).await?;
-    Ok(builder(notes).root(ROOT).build()?)
+    let notes = NoteRepo::new(&url)?;
+    let app = builder(notes.clone()).root(ROOT).build()?;
+    notes.open().await?; // only now: an app with a mistake leaves no database behind
+    Ok(app)
 }
 
 /// Everything that the routes name, without the two files: tests bring their own.

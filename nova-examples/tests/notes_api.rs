@@ -5,7 +5,8 @@ use nova_examples::notes::{self, NoteRepo};
 use serde_json::{Value, json};
 
 async fn client() -> TestClient {
-    let notes = NoteRepo::open("sqlite::memory:").await.unwrap();
+    let notes = NoteRepo::new("sqlite::memory:").unwrap();
+    notes.open().await.unwrap();
     TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
 }
 
@@ -99,6 +100,9 @@ async fn a_note_that_lacks_something_is_422() {
     let form = client.post("/api/notes").form(&[("title", "only")]);
     assert_answer(form, 422, expected()).await;
     assert_answer(client.post("/api/notes").body("title=T"), 422, expected()).await;
+    assert_answer(client.post("/api/notes"), 422, expected()).await;
+    let list = json!(["T", "B", "ann"]);
+    assert_answer(client.post("/api/notes").json(&list), 422, expected()).await;
     assert_answer(client.get("/api/notes"), 200, json!({ "notes": [] })).await;
 }
 
@@ -114,7 +118,9 @@ async fn a_body_that_is_no_json_is_400_and_a_huge_one_413() {
     for malformed in ["{\"title\":", "", "{\"a\":1}}"] {
         assert_eq!(send(malformed.into()).await.status(), 400, "{malformed}");
     }
-    assert_eq!(send(vec![b' '; 2 * 1024 * 1024 + 1]).await.status(), 413);
+    let huge = vec![b' '; 2 * 1024 * 1024 + 1];
+    assert_eq!(send(huge.clone()).await.status(), 413);
+    assert_eq!(client.post("/api/notes").body(huge).await.status(), 413);
 }
 
 #[tokio::test]

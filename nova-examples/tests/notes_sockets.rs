@@ -9,7 +9,8 @@ use nova_ws::testing::TestSocket;
 use serde_json::{Value, json};
 
 async fn client(url: &str) -> TestClient {
-    let notes = NoteRepo::open(url).await.unwrap();
+    let notes = NoteRepo::new(url).unwrap();
+    notes.open().await.unwrap();
     TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
-use toml::{Spanned, de};
+use serde_aux::serde_introspection::serde_introspect;
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::settings::{self, Setting};
 use super::{Config, Environment, ServerConfig};
 use crate::build_error::{BuildError, NameKind, listed, nearest};
+use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
 
 /// The tables that can stand at the top of the file, or below an environment.
@@ -35,8 +37,9 @@ pub(crate) fn read(
     let before = errors.len();
     let environment = environment(variables, errors);
     let mut layers = Vec::new();
-    if let Some(file) = file {
-        layers_of_file(file, &mut layers, errors);
+    let document = file.map(|file| Document::read(file, &[], errors));
+    if let Some(document) = &document {
+        layers_of_file(document, &mut layers, errors);
     }
     layers_of_variables(variables, &mut layers, errors);
 
@@ -87,12 +90,15 @@ fn environment(variables: &[(String, String)], errors: &mut Vec<BuildError>) -> 
     match Environment::named(value) {
         Some(environment) => environment,
         None => {
+            let similar = nearest(value, names);
             errors.push(BuildError::UnknownName {
                 kind: NameKind::Environment,
                 name: value.clone(),
                 origin: Source::Variable(variable.as_str().into()).at(0..0),
-                similar: nearest(value, names),
-                help: Some(format!("the environments are {}", listed(names))),
+                similar: similar.clone(),
+                help: similar
+                    .is_none()
+                    .then(|| format!("the environments are {}", listed(names))),
             });
             Environment::default()
         }
@@ -101,21 +107,20 @@ fn environment(variables: &[(String, String)], errors: &mut Vec<BuildError>) -> 
 
 /// The tables of `nova.toml`, those for all environments first.
 fn layers_of_file<'i>(
-    file: &'i Arc<SourceFile>,
+    document: &'i Document,
     layers: &mut Vec<Layer<'i>>,
     errors: &mut Vec<BuildError>,
 ) {
-    let source = Source::File(Arc::clone(file));
-    let (root, syntax) = DeTable::parse_recoverable(file.text());
-    errors.extend(syntax.iter().map(|error| syntax_error(error, &source)));
-
-    let (environments, tables): (Vec<_>, Vec<_>) = Setting::list(root.into_inner(), &source)
+    let (environments, tables): (Vec<_>, Vec<_>) = document
+        .settings()
         .into_iter()
         .partition(|setting| Environment::named(&setting.key).is_some());
     for setting in tables {
         if TABLES.contains(&&*setting.key) {
             let name = format!("`[{}]`", setting.key);
             layers.extend(layer(setting, name, None, errors));
+        } else if serde_introspect::<ServerConfig>().contains(&&*setting.key) {
+            errors.push(setting.misplaced("`[server]`"));
         } else {
             let known: Vec<_> = TABLES
                 .into_iter()
@@ -134,6 +139,8 @@ fn layers_of_file<'i>(
             if TABLES.contains(&&*setting.key) {
                 let name = format!("`[{above}.{}]`", setting.key);
                 layers.extend(layer(setting, name, environment, errors));
+            } else if serde_introspect::<ServerConfig>().contains(&&*setting.key) {
+                errors.push(setting.misplaced(&format!("`[{above}.server]`")));
             } else {
                 errors.push(setting.unknown_key(&format!("`[{above}]`"), &TABLES));
             }
@@ -157,13 +164,13 @@ fn layer<'i>(
 }
 
 fn table<'i>(setting: Setting<'i>, errors: &mut Vec<BuildError>) -> Option<Vec<Setting<'i>>> {
-    if !setting.value.get_ref().is_table() {
-        errors.push(setting.wrong_type("a table"));
-        return None;
-    }
+    let wrong_type = setting.wrong_type("a table");
     match setting.value.into_inner() {
         DeValue::Table(table) => Some(Setting::list(table, &setting.source)),
-        _ => None,
+        _ => {
+            errors.push(wrong_type);
+            None
+        }
     }
 }
 
@@ -188,6 +195,17 @@ fn layers_of_variables<'i>(
             value: Spanned::new(0..0, scalar(value)),
             source,
         };
+        if Environment::named(&setting.key).is_some() {
+            errors.push(BuildError::WrongValue {
+                message: format!(
+                    "a variable is for the environment that runs: write `NOVA_{key}` without \
+                     `{}__`",
+                    table
+                ),
+                origin,
+            });
+            continue;
+        }
         if !TABLES.contains(&&*setting.key) {
             errors.push(setting.unknown_key("`nova.toml`", &TABLES));
             continue;
@@ -208,14 +226,6 @@ fn scalar(text: &str) -> DeValue<'_> {
     match DeValue::parse(text).map(Spanned::into_inner) {
         Ok(value @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_))) => value,
         _ => DeValue::String(text.into()),
-    }
-}
-
-/// A mistake that the TOML parser found.
-pub(crate) fn syntax_error(error: &de::Error, source: &Source) -> BuildError {
-    BuildError::Syntax {
-        message: error.message().to_owned(),
-        origin: source.at(error.span().unwrap_or_default()),
     }
 }
 

@@ -56,6 +56,14 @@ impl<'i> Setting<'i> {
         }
     }
 
+    /// The mistake of a key that belongs into a table, which `home` names.
+    pub(crate) fn misplaced(&self, home: &str) -> BuildError {
+        BuildError::WrongValue {
+            message: format!("`{}` stands below {home}", self.key),
+            origin: self.key_origin(),
+        }
+    }
+
     /// The mistake of a key that nobody reads; `table` has the keys `known`.
     pub(crate) fn unknown_key(&self, table: &str, known: &[&str]) -> BuildError {
         BuildError::UnknownKey {

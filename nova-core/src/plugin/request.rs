@@ -58,7 +58,7 @@ impl Plugin for RequestPlugin {
         });
         if let Some(kind) = wanted.filter(|_| has_params) {
             let body = request.body().await?;
-            request.params = Some(kind.parse(body)?);
+            request.params = Some(kind.check(body)?);
         }
         Ok(Flow::Continue)
     }

@@ -1,27 +1,28 @@
 //! Reads `router.toml`: past the first mistake, and with the place of every part.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::group::{GroupSpec, Handler, PathSpec, RouteSpec};
 use super::registry::Registry;
 use crate::build_error::BuildError;
-use crate::config::settings::{self, Setting, type_name};
-use crate::config::syntax_error;
+use crate::config::settings::{Setting, type_name};
+use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
-use crate::plugin::{Chain, ErasedPlugin};
+use crate::plugin::{Chain, NamedPlugin};
 
 const TOP: [&str; 2] = ["plugins", "group"];
 const GROUP: [&str; 3] = ["prefix", "plugins", "routes"];
+const OPTIONS: [&str; 2] = ["methods", "protocol"];
 
 /// What the file says.
 #[derive(Default)]
 pub(crate) struct RouterFile {
     /// The global plugins.
-    pub(crate) plugins: Vec<Arc<dyn ErasedPlugin>>,
+    pub(crate) plugins: Vec<NamedPlugin>,
     pub(crate) groups: Vec<GroupSpec>,
 }
 
@@ -31,62 +32,58 @@ pub(crate) fn read(
     registry: &Registry,
     errors: &mut Vec<BuildError>,
 ) -> RouterFile {
-    let source = Source::File(Arc::clone(file));
-    let (root, syntax) = DeTable::parse_recoverable(file.text());
-    errors.extend(syntax.iter().map(|error| syntax_error(error, &source)));
-
+    let before = errors.len();
+    let document = Document::read(file, &["group"], errors);
     let mut reader = Reader {
-        source,
+        source: document.source(),
         registry,
         errors,
     };
     let mut router = RouterFile::default();
-    for setting in Setting::list(root.into_inner(), &reader.source) {
+    for setting in document.settings() {
         match &*setting.key {
             "plugins" => router.plugins = reader.plugins(setting),
             "group" => router.groups = reader.groups(setting),
+            key if GROUP.contains(&key) => {
+                reader.errors.push(setting.misplaced("a `[[group]]`"));
+            }
             _ => reader.errors.push(setting.unknown_key("the file", &TOP)),
         }
+    }
+    if router.groups.is_empty() && reader.errors.len() == before {
+        reader.wrong(0..0, "the file has no routes: they stand in a `[[group]]`");
     }
     router
 }
 
 struct Reader<'r> {
-    source: Source,
+    source: &'r Source,
     registry: &'r Registry,
     errors: &'r mut Vec<BuildError>,
 }
 
-/// The third part of a route tuple. A method keeps its place; what `protocol` says does not need
-/// one of its own, for it has only one word.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// The third part of a route tuple.
+#[derive(Default)]
 struct Options {
-    methods: Option<Vec<Spanned<String>>>,
-    protocol: Option<String>,
+    methods: Option<Vec<(String, Origin)>>,
+    protocol: Option<(String, Origin)>,
+    /// Something in it could not be read, so it says less than its author meant.
+    incomplete: bool,
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
 
 impl Reader<'_> {
     fn groups(&mut self, setting: Setting<'_>) -> Vec<GroupSpec> {
-        // `[group]` instead of `[[group]]` is a table, and a natural mistake.
-        if setting.value.get_ref().is_table() {
-            self.errors.push(BuildError::WrongValue {
-                message: "a group begins with two brackets: `[[group]]`".to_owned(),
-                origin: setting.key_origin(),
-            });
-            return Vec::new();
-        }
         let mut groups = Vec::new();
         for value in self.array(setting, "a list of groups, each a `[[group]]`") {
             let span = value.span();
             match value.into_inner() {
                 DeValue::Table(table) => groups.push(self.group(table)),
-                other => self.wrong(
-                    span,
-                    format!("a group is a table, not {}", type_name(&other)),
-                ),
+                other => {
+                    let found = type_name(&other);
+                    self.wrong(span, format!("a group is a table, not {found}"));
+                }
             }
         }
         groups
@@ -94,16 +91,17 @@ impl Reader<'_> {
 
     fn group(&mut self, table: DeTable<'_>) -> GroupSpec {
         let mut group = GroupSpec::default();
-        for setting in Setting::list(table, &self.source) {
+        for setting in Setting::list(table, self.source) {
             match &*setting.key {
-                "prefix" => group.prefix = self.prefix(&setting),
+                "prefix" => {
+                    let prefix = self.string(setting.value, "a prefix", "\"/api\"");
+                    group.prefix = Some(prefix.map(|(path, origin)| PathSpec { path, origin }));
+                }
                 "plugins" => group.plugins = Some(Chain::from(self.plugins(setting))),
                 "routes" => {
                     let routes = self.array(setting, "a list of routes, each a `[path, handler]`");
-                    group.routes = routes
-                        .into_iter()
-                        .filter_map(|value| self.route(value))
-                        .collect();
+                    let routes = routes.into_iter().filter_map(|value| self.route(value));
+                    group.routes = routes.collect();
                 }
                 _ => self.errors.push(setting.unknown_key("a group", &GROUP)),
             }
@@ -111,20 +109,8 @@ impl Reader<'_> {
         group
     }
 
-    fn prefix(&mut self, setting: &Setting<'_>) -> Option<PathSpec> {
-        match setting.value.get_ref().as_str() {
-            Some(path) => Some(PathSpec {
-                path: path.to_owned(),
-                origin: setting.value_origin(),
-            }),
-            None => {
-                self.errors.push(setting.wrong_type("a string"));
-                None
-            }
-        }
-    }
-
-    /// `["/path", "handler"]` or `["/path", "handler", { options }]`.
+    /// `["/path", "handler"]` or `["/path", "handler", { options }]`. Each part is read, whatever
+    /// is wrong with the others.
     fn route(&mut self, value: Value<'_>) -> Option<RouteSpec> {
         let span = value.span();
         let DeValue::Array(parts) = value.into_inner() else {
@@ -134,27 +120,31 @@ impl Reader<'_> {
             );
             return None;
         };
-        let mut parts = parts.into_iter();
-        let (Some(path), Some(handler), options, None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        if !(2..=3).contains(&parts.len()) {
             self.wrong(
-                span,
+                span.clone(),
                 "a route has a path, a handler, and options if need be: \
                  `[\"/path\", \"controller::action\", { methods = [\"get\"] }]`",
             );
-            return None;
-        };
-        // Each part is read, whatever is wrong with the others.
-        let path = self.string(path, "the path of a route", "\"/notes/{id}\"");
-        let handler = self.string(handler, "who answers a route", "\"notes_api::show\"");
-        let (methods, protocol) = self.options(options)?;
-        let ((path, path_origin), (handler, handler_origin)) = (path?, handler?);
+        }
+        let mut parts = parts.into_iter();
+        let path = parts.next().and_then(|path| {
+            let (path, origin) = self.string(path, "the path of a route", "\"/notes/{id}\"")?;
+            Some(PathSpec { path, origin })
+        });
+        let handler = parts
+            .next()
+            .and_then(|name| self.string(name, "who answers a route", "\"notes_api::show\""));
+        let options = parts.next().map(|options| self.options(options));
+        let Options {
+            methods,
+            protocol,
+            incomplete,
+        } = options.unwrap_or_default();
+        let (handler, handler_origin) = handler?;
         Some(RouteSpec {
-            path: PathSpec {
-                path,
-                origin: path_origin,
-            },
+            // Without a path, the table checks the other parts and leaves the route out.
+            path: path.filter(|_| !incomplete),
             handler: Handler::Named(handler),
             handler_origin,
             methods,
@@ -163,94 +153,78 @@ impl Reader<'_> {
         })
     }
 
-    /// The methods and the protocol of a route.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two fields of a route, on their way there"
-    )]
-    fn options(
-        &mut self,
-        value: Option<Value<'_>>,
-    ) -> Option<(Option<Vec<(String, Origin)>>, Option<(String, Origin)>)> {
-        let Some(value) = value else {
-            return Some((None, None));
-        };
+    fn options(&mut self, value: Value<'_>) -> Options {
         let span = value.span();
+        let mut options = Options::default();
         let DeValue::Table(table) = value.into_inner() else {
             self.wrong(
                 span,
                 "the options of a route are a table: `{ methods = [\"get\"] }`",
             );
-            return None;
+            options.incomplete = true;
+            return options;
         };
-        let settings = Setting::list(table, &self.source);
-        let protocol_origin = settings
-            .iter()
-            .find(|setting| setting.key == "protocol")
-            .map(Setting::value_origin);
-        let origin = self.source.at(span);
-        let options: Options = settings::read("a route", &origin, settings, self.errors)?;
-        let methods = options.methods.map(|methods| {
-            let placed = methods.into_iter().map(|method| {
-                let origin = self.source.at(method.span());
-                (method.into_inner(), origin)
-            });
-            placed.collect()
-        });
-        Some((methods, options.protocol.zip(protocol_origin)))
+        let before = self.errors.len();
+        for setting in Setting::list(table, self.source) {
+            match &*setting.key {
+                "methods" => {
+                    let methods = self.array(setting, "a list, such as `[\"get\"]`");
+                    let methods = methods
+                        .into_iter()
+                        .filter_map(|method| self.string(method, "a method", "\"get\""));
+                    options.methods = Some(methods.collect());
+                }
+                "protocol" => {
+                    options.protocol = self.string(setting.value, "a protocol", "\"ws\"");
+                }
+                _ => self.errors.push(setting.unknown_key("a route", &OPTIONS)),
+            }
+        }
+        options.incomplete = self.errors.len() > before;
+        if options.incomplete && options.methods.as_ref().is_some_and(Vec::is_empty) {
+            options.methods = None;
+        }
+        options
     }
 
     /// `["name", ["name", { options }], …]`.
-    fn plugins(&mut self, setting: Setting<'_>) -> Vec<Arc<dyn ErasedPlugin>> {
+    fn plugins(&mut self, setting: Setting<'_>) -> Vec<NamedPlugin> {
         self.array(setting, "a list of plugins")
             .into_iter()
             .filter_map(|value| self.plugin(value))
             .collect()
     }
 
-    fn plugin(&mut self, value: Value<'_>) -> Option<Arc<dyn ErasedPlugin>> {
-        let form = "a plugin is `\"name\"` or `[\"name\", { option = … }]`";
+    fn plugin(&mut self, value: Value<'_>) -> Option<NamedPlugin> {
         let span = value.span();
-        let (name, name_span, options) = match value.into_inner() {
-            DeValue::String(name) => (name.into_owned(), span, Vec::new()),
-            DeValue::Array(parts) => {
-                let mut parts = parts.into_iter();
-                let (name, options, more) = (parts.next(), parts.next(), parts.next());
-                let (Some(name), None) = (name, more) else {
-                    self.wrong(span, form);
-                    return None;
-                };
-                let name_span = name.span();
-                let options = match options.map(Spanned::into_inner) {
-                    None => Vec::new(),
-                    Some(DeValue::Table(table)) => Setting::list(table, &self.source),
-                    Some(_) => {
-                        self.wrong(span, form);
-                        return None;
-                    }
-                };
-                let DeValue::String(name) = name.into_inner() else {
-                    self.wrong(name_span, form);
-                    return None;
-                };
-                (name.into_owned(), name_span, options)
-            }
-            _ => {
-                self.wrong(span, form);
-                return None;
-            }
+        let mut parts = match value.into_inner() {
+            DeValue::Array(parts) => parts.into_iter().collect(),
+            single @ DeValue::String(_) => vec![Spanned::new(span.clone(), single)],
+            _ => Vec::new(),
         };
-        let origin = self.source.at(name_span);
+        let options = match parts.len() {
+            2 => parts.pop().map(Spanned::into_inner),
+            _ => Some(DeValue::Table(DeTable::new())),
+        };
+        let (Some(DeValue::Table(options)), 1) = (options, parts.len()) else {
+            let form = "a plugin is `\"name\"`, or with options `[\"name\", { option = … }]`";
+            self.wrong(span, form);
+            return None;
+        };
+        let name = self.string(parts.remove(0), "the name of a plugin", "\"request\"");
+        let (name, origin) = name?;
+        let options = Setting::list(options, self.source);
         self.registry.plugin(&name, &origin, options, self.errors)
     }
 
     fn array<'i>(&mut self, setting: Setting<'i>, expected: &str) -> Vec<Value<'i>> {
-        if !setting.value.get_ref().is_array() {
-            self.errors.push(setting.wrong_type(expected));
-        }
+        let wrong_type = setting.wrong_type(expected);
         match setting.value.into_inner() {
             DeValue::Array(values) => values.into_iter().collect(),
-            _ => Vec::new(),
+            _ => {
+                self.errors.push(wrong_type);
+                Vec::new()
+            }
         }
     }
 
@@ -269,7 +243,7 @@ impl Reader<'_> {
         }
     }
 
-    fn wrong(&mut self, span: std::ops::Range<usize>, message: impl Into<String>) {
+    fn wrong(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.errors.push(BuildError::WrongValue {
             message: message.into(),
             origin: self.source.at(span),

@@ -120,7 +120,9 @@ impl Group {
         resolve: impl FnOnce(Vec<(String, Origin)>) -> Chain,
     ) -> GroupSpec {
         GroupSpec {
-            prefix: self.prefix.map(|(path, origin)| PathSpec { path, origin }),
+            prefix: self
+                .prefix
+                .map(|(path, origin)| Some(PathSpec { path, origin })),
             plugins: self.plugins.map(resolve),
             routes: self
                 .routes
@@ -135,10 +137,10 @@ impl Route {
     fn into_spec(self, origin: Origin) -> RouteSpec {
         let place = |name: String| (name, origin.clone());
         RouteSpec {
-            path: PathSpec {
+            path: Some(PathSpec {
                 path: self.path,
                 origin: origin.clone(),
-            },
+            }),
             handler: self.handler,
             handler_origin: origin.clone(),
             methods: self
@@ -192,7 +194,8 @@ impl From<Action> for Handler {
 /// A group as it was read, from Rust or from a file, with the place of every part.
 #[derive(Default)]
 pub(crate) struct GroupSpec {
-    pub(crate) prefix: Option<PathSpec>,
+    /// `Some(None)` for one that could not be read.
+    pub(crate) prefix: Option<Option<PathSpec>>,
     /// `None` for the global ones.
     pub(crate) plugins: Option<Chain>,
     pub(crate) routes: Vec<RouteSpec>,
@@ -204,7 +207,8 @@ pub(crate) struct PathSpec {
 }
 
 pub(crate) struct RouteSpec {
-    pub(crate) path: PathSpec,
+    /// `None` for one that could not be read.
+    pub(crate) path: Option<PathSpec>,
     pub(crate) handler: Handler,
     pub(crate) handler_origin: Origin,
     pub(crate) methods: Option<Vec<(String, Origin)>>,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::bindings::percent_decode;
+
 /// What Nova calls the rest that its `[...]` matches.
 const UNNAMED_REST: &str = "pathinfo";
 
@@ -42,12 +44,32 @@ impl Pattern {
         Ok(Pattern(segments))
     }
 
+    /// This path as one that others stand below.
+    ///
+    /// # Errors
+    /// It ends with a rest.
+    pub(crate) fn into_prefix(self) -> Result<Self, String> {
+        match self.0.last() {
+            Some(Segment::Rest(_)) => Err("nothing can stand below the rest of a path".to_owned()),
+            _ => Ok(self),
+        }
+    }
+
     /// This path below `prefix`.
     ///
     /// # Errors
-    /// Both bind the same name, or the prefix ends with a rest.
+    /// Both bind the same name.
     pub(crate) fn below(&self, prefix: &Pattern) -> Result<Self, String> {
-        Pattern::parse(&format!("{prefix}{self}"))
+        let whole = Pattern(prefix.0.iter().chain(&self.0).cloned().collect());
+        match prefix
+            .names()
+            .find(|name| self.names().any(|own| own == *name))
+        {
+            Some(name) => Err(format!(
+                "with its prefix, `{whole}`, it binds `{name}` twice"
+            )),
+            None => Ok(whole),
+        }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -106,10 +128,23 @@ impl Segment {
                 "a binding is a whole segment, such as `/{{id}}`, and `{text}` is not"
             ));
         }
-        match text.chars().find(|c| !is_path_character(*c)) {
-            Some(other) => Err(format!("a path cannot have {other:?} in it")),
-            None => Ok(Segment::Static(text.to_owned())),
+        if let Some(other) = text.chars().find(|c| !is_path_character(*c)) {
+            return Err(format!("a path cannot have {other:?} in it"));
         }
+        if text.starts_with('*') {
+            return Err(format!(
+                "the rest of a path is `{{*rest}}`, and not `{text}`"
+            ));
+        }
+        if [".", ".."].contains(&text) {
+            return Err(format!("clients resolve `{text}` before they ask"));
+        }
+        if percent_decode(text).is_err() {
+            return Err(format!(
+                "a `%` begins two hexadecimal digits, and not so in `{text}`"
+            ));
+        }
+        Ok(Segment::Static(text.to_owned()))
     }
 
     fn name(&self) -> Option<&str> {
@@ -181,6 +216,9 @@ mod tests {
             ("/a b", "' '"),
             ("/a?b=c", "'?'"),
             ("/é", "'é'"),
+            ("/a/*", "`{*rest}`"),
+            ("/a/../b", "clients resolve `..`"),
+            ("/a%zz", "two hexadecimal digits"),
         ] {
             let refused = shown(path).unwrap_err();
             assert!(refused.contains(reason), "{path}: {refused}");

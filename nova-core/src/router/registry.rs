@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::build_error::{BuildError, NameKind, nearest};
+use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Setting};
 use crate::controller::Action;
 use crate::origin::Origin;
-use crate::plugin::{Chain, ErasedPlugin, Plugin};
+use crate::plugin::{Chain, ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
 
 /// Every name that the app's code has registered.
@@ -114,27 +114,42 @@ impl Registry {
         if let Some((action, _)) = self.actions.get(name) {
             return Some(action.clone());
         }
-        let of_protocol = self
-            .handlers
-            .iter()
-            .find(|(_, handlers)| handlers.contains_key(name));
         let similar = nearest(name, self.actions.keys().map(String::as_str));
-        let help = match of_protocol {
-            Some((protocol, _)) => Some(format!(
-                "`{name}` is a handler of the protocol `{protocol}`: add \
+        let of_protocol = self.handlers.iter().find_map(|(protocol, handlers)| {
+            let meant = nearest(name, handlers.keys().map(String::as_str))?;
+            (meant == name || similar.is_none()).then_some((protocol, meant))
+        });
+        let siblings = name.split_once("::").map(|(controller, _)| {
+            let prefix = format!("{controller}::");
+            let actions = self
+                .actions
+                .keys()
+                .filter_map(|one| one.strip_prefix(&prefix));
+            (controller, actions.collect::<Vec<_>>())
+        });
+        let help = match (of_protocol, siblings) {
+            (Some((protocol, handler)), _) => Some(format!(
+                "`{handler}` is a handler of the protocol `{protocol}`: add \
                  `{{ protocol = \"{protocol}\" }}` to the route"
             )),
-            None if similar.is_none() => Some(format!(
-                "register a controller that lists the action, with `.controller(…)`, or a \
-                 function, with `.action(\"{name}\", …)`"
+            _ if similar.is_some() => None,
+            (None, Some((controller, actions))) if !actions.is_empty() => Some(format!(
+                "the actions of `{controller}` are {}",
+                listed(actions)
             )),
-            None => None,
+            (None, Some((controller, _))) => Some(format!(
+                "register the controller `{controller}` with `.controller(…)`"
+            )),
+            (None, None) => Some(format!(
+                "register the function with `.action(\"{name}\", …)`; an action of a controller \
+                 is `controller::action`"
+            )),
         };
         errors.push(BuildError::UnknownName {
             kind: NameKind::Action,
             name: name.to_owned(),
             origin: origin.clone(),
-            similar: similar.filter(|_| of_protocol.is_none()),
+            similar,
             help,
         });
         None
@@ -154,13 +169,22 @@ impl Registry {
             )
         });
         let Some(handlers) = self.handlers.get(protocol) else {
-            let known = self.handlers.keys().map(String::as_str);
+            let known: Vec<&str> = self
+                .handlers
+                .keys()
+                .map(String::as_str)
+                .chain(["http"])
+                .collect();
+            let similar = nearest(protocol, known.iter().copied());
+            let list = similar
+                .is_none()
+                .then(|| format!("the protocols are {}", listed(&known)));
             errors.push(BuildError::UnknownName {
                 kind: NameKind::Protocol,
                 name: protocol.to_owned(),
                 origin: protocol_origin.clone(),
-                similar: nearest(protocol, known.chain(["http"])),
-                help: register,
+                similar,
+                help: register.or(list),
             });
             return None;
         };
@@ -168,6 +192,12 @@ impl Registry {
             Some((handler, _)) => Some(Arc::clone(handler)),
             None => {
                 let similar = nearest(name, handlers.keys().map(String::as_str));
+                let register = match self.actions.contains_key(name) {
+                    true => Some(format!(
+                        "`{name}` is an action, which answers by `http`: leave `protocol` out"
+                    )),
+                    false => register,
+                };
                 errors.push(BuildError::UnknownName {
                     kind: NameKind::Handler,
                     name: name.to_owned(),
@@ -188,7 +218,7 @@ impl Registry {
         origin: &Origin,
         settings: Vec<Setting<'_>>,
         errors: &mut Vec<BuildError>,
-    ) -> Option<Arc<dyn ErasedPlugin>> {
+    ) -> Option<NamedPlugin> {
         let Some((make, _)) = self.plugins.get(name) else {
             let similar = nearest(name, self.plugins.keys().map(String::as_str));
             let help = similar
@@ -203,7 +233,9 @@ impl Registry {
             });
             return None;
         };
-        make(name, origin, settings, errors)
+        let code = make(name, origin, settings, errors)?;
+        let name = Arc::from(name);
+        Some(NamedPlugin { name, code })
     }
 
     /// The plugins of these names, each with its default options.

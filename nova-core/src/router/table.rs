@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 use smallvec::SmallVec;
 
-use super::group::{GroupSpec, Handler, RouteSpec};
+use super::group::{GroupSpec, Handler, PathSpec, RouteSpec};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
 use crate::bindings::Bindings;
@@ -175,38 +175,38 @@ fn normalized(path: &str) -> Option<Cow<'_, str>> {
 }
 
 impl Path {
-    /// Adds a route, or says which requests another one answers, and where that one stands.
+    /// Adds a route. Gives what other routes answer already, and where those stand.
     fn add(
         &mut self,
         endpoint: Arc<Endpoint>,
         methods: Option<Vec<Method>>,
-    ) -> Result<(), (String, Origin)> {
-        let first = |requests: &str, of: &Endpoint| Err((requests.to_owned(), of.origin.clone()));
+    ) -> Vec<(String, Origin)> {
+        let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.origin.clone());
         match (&endpoint.target, methods) {
             (Target::Protocol(_), _) => match &self.protocol {
-                Some(known) => return first("upgrades of", known),
+                Some(first) => return vec![known("upgrades of", first)],
                 None => self.protocol = Some(endpoint),
             },
             (Target::Action(_), None) => {
                 let named = self.http.first().map(|(_, endpoint)| endpoint);
                 match self.any.as_ref().or(named) {
-                    Some(known) => return first("some methods of", known),
+                    Some(first) => return vec![known("some methods of", first)],
                     None => self.any = Some(endpoint),
                 }
             }
             (Target::Action(_), Some(methods)) => {
-                for wanted in &methods {
-                    let named = self.http.iter().find(|(method, _)| method == wanted);
-                    let known = named.map(|(_, known)| known).or(self.any.as_ref());
-                    if let Some(known) = known {
-                        return first(wanted.as_str(), known);
+                let mut conflicts = Vec::new();
+                for wanted in methods {
+                    let named = self.http.iter().find(|(method, _)| *method == wanted);
+                    match named.map(|(_, first)| first).or(self.any.as_ref()) {
+                        Some(first) => conflicts.push(known(wanted.as_str(), first)),
+                        None => self.http.push((wanted, Arc::clone(&endpoint))),
                     }
                 }
-                let endpoints = methods.into_iter().map(|m| (m, Arc::clone(&endpoint)));
-                self.http.extend(endpoints);
+                return conflicts;
             }
         }
-        Ok(())
+        Vec::new()
     }
 
     fn endpoint(&self, head: &Head) -> Result<&Arc<Endpoint>, Found<'_>> {
@@ -281,31 +281,31 @@ struct Compiler<'c> {
 impl Compiler<'_> {
     fn group(&mut self, group: GroupSpec, global: &Chain) {
         let chain = group.plugins.as_ref().unwrap_or(global);
-        let prefix = group.prefix.and_then(|prefix| {
-            let read = Pattern::parse(&prefix.path);
-            self.path_or_error(read, prefix.path, &prefix.origin)
-        });
-        for route in group.routes {
-            let read = Pattern::parse(&route.path.path).and_then(|path| match &prefix {
-                Some(prefix) => path.below(prefix),
-                None => Ok(path),
+        let root = Pattern::parse("/").ok();
+        let prefix = match group.prefix {
+            None => root,
+            Some(prefix) => prefix.and_then(|prefix| {
+                let read = Pattern::parse(&prefix.path).and_then(Pattern::into_prefix);
+                self.path_or_error(read, &prefix)
+            }),
+        };
+        for mut route in group.routes {
+            let path = route.path.take().and_then(|path| {
+                let read = Pattern::parse(&path.path);
+                let read = self.path_or_error(read, &path)?;
+                let below = read.below(prefix.as_ref()?);
+                self.path_or_error(below, &path)
             });
-            let path = self.path_or_error(read, route.path.path.clone(), &route.path.origin);
             self.route(route, path, chain);
         }
     }
 
-    fn path_or_error(
-        &mut self,
-        read: Result<Pattern, String>,
-        path: String,
-        origin: &Origin,
-    ) -> Option<Pattern> {
+    fn path_or_error(&mut self, read: Result<Pattern, String>, path: &PathSpec) -> Option<Pattern> {
         read.map_err(|reason| {
             self.errors.push(BuildError::BadPath {
-                path,
+                path: path.path.clone(),
                 reason,
-                origin: origin.clone(),
+                origin: path.origin.clone(),
             });
         })
         .ok()
@@ -337,10 +337,10 @@ impl Compiler<'_> {
             }
         };
         let origin = endpoint.origin.clone();
-        if let Err((requests, first)) = self.paths[at].add(endpoint, methods) {
+        for (requests, first) in self.paths[at].add(endpoint, methods) {
             self.errors.push(BuildError::Conflict {
                 requests: format!("{requests} `{path}`"),
-                origin,
+                origin: origin.clone(),
                 first,
             });
         }

@@ -1,11 +1,12 @@
 //! Notes in an SQLite database.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 
 /// How many connections read at once. SQLite has one writer at a time; the others wait for it.
@@ -49,6 +50,7 @@ pub struct NoteChange {
 /// Where the notes are. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct NoteRepo {
+    url: Arc<str>,
     pool: SqlitePool,
 }
 
@@ -56,41 +58,51 @@ pub struct NoteRepo {
 #[derive(Debug)]
 pub struct OpenError {
     url: String,
-    source: MigrateError,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 impl NoteRepo {
-    /// Opens the database at `url`, such as `sqlite:notes.db`, and brings its tables up to date.
-    /// A file that does not exist is created.
+    /// The notes in the database at `url`, such as `sqlite:notes.db`. Nothing is opened yet.
     ///
     /// # Errors
-    /// The URL is none of SQLite's, the file cannot be written, or a newer version of the app has
-    /// changed its tables.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let opened = async {
-            let options = SqliteConnectOptions::from_str(url)?
-                .create_if_missing(true)
-                // Readers and the writer do not wait for each other.
-                .journal_mode(SqliteJournalMode::Wal);
-            // Each connection to a database in memory would have one of its own.
-            let connections = if url.contains(":memory:") {
-                1
-            } else {
-                CONNECTIONS
-            };
-            let pool = SqlitePoolOptions::new()
-                .max_connections(connections)
-                .min_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .connect_with(options)
-                .await?;
-            sqlx::migrate!("notes/migrations").run(&pool).await?;
-            Ok(NoteRepo { pool })
-        };
-        opened.await.map_err(|source| OpenError {
+    /// The URL is none of SQLite's.
+    pub fn new(url: &str) -> Result<Self, OpenError> {
+        let failed = |source| OpenError {
             url: url.to_owned(),
             source,
+        };
+        if !url.starts_with("sqlite:") {
+            return Err(failed("its URL begins with `sqlite:`".into()));
+        }
+        let options = SqliteConnectOptions::from_str(url).map_err(|error| failed(error.into()))?;
+        // Each connection to a database in memory would have one of its own.
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(if in_memory { 1 } else { CONNECTIONS })
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(
+                options
+                    .create_if_missing(true)
+                    // Readers and the writer do not wait for each other.
+                    .journal_mode(SqliteJournalMode::Wal),
+            );
+        Ok(NoteRepo {
+            url: url.into(),
+            pool,
+        })
+    }
+
+    /// Opens the database and brings its tables up to date. A file that does not exist is
+    /// created.
+    ///
+    /// # Errors
+    /// The file cannot be written, or a newer version of the app has changed its tables.
+    pub async fn open(&self) -> Result<(), OpenError> {
+        let migrations = sqlx::migrate!("notes/migrations");
+        migrations.run(&self.pool).await.map_err(|error| OpenError {
+            url: self.url.to_string(),
+            source: error.into(),
         })
     }
 
@@ -171,8 +183,8 @@ impl fmt::Display for OpenError {
     }
 }
 
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }

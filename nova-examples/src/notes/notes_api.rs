@@ -1,10 +1,11 @@
 //! The JSON API: `/api/notes`.
 
 use http::header::LOCATION;
-use nova_core::{Reply, Request, Result, complete, controller, json, status};
+use nova_core::{Error, Reply, Request, Result, complete, controller, json, status};
+use serde::Serialize;
 use serde_json::json;
 
-use super::note_repo::{NewNote, NoteChange, NoteRepo};
+use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
 
 /// Lists, shows, creates, changes and deletes notes, and broadcasts each change on the channel
 /// `notes`.
@@ -18,6 +19,11 @@ pub struct NotesApi {
 
 controller!("notes_api" => NotesApi { index, show, create, update, delete });
 
+#[derive(Serialize)]
+struct Notes<'a> {
+    notes: &'a [Note],
+}
+
 impl NotesApi {
     /// The API over these notes.
     pub fn new(notes: NoteRepo) -> Self {
@@ -26,7 +32,7 @@ impl NotesApi {
 
     async fn index(&self, _request: Request) -> Result<Reply> {
         let notes = self.notes.all().await?;
-        Ok(json(&json!({ "notes": notes })))
+        Ok(json(&Notes { notes: &notes }))
     }
 
     async fn show(&self, request: Request) -> Result<Reply> {
@@ -37,8 +43,9 @@ impl NotesApi {
     }
 
     async fn create(&self, mut request: Request) -> Result<Reply> {
-        let Ok(new) = request.params::<NewNote>().await else {
-            return Ok(unprocessable("title, body and author required"));
+        let new: NewNote = match request.params().await {
+            Ok(new) => new,
+            Err(error) => return incomplete(error, "title, body and author required"),
         };
         let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
         let note = complete(async move {
@@ -52,8 +59,9 @@ impl NotesApi {
 
     async fn update(&self, mut request: Request) -> Result<Reply> {
         let id: i64 = request.binding("id")?;
-        let Ok(change) = request.params::<NoteChange>().await else {
-            return Ok(unprocessable("title and body required"));
+        let change: NoteChange = match request.params().await {
+            Ok(change) => change,
+            Err(error) => return incomplete(error, "title and body required"),
         };
         let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
         let updated = complete(async move {
@@ -86,6 +94,11 @@ fn not_found() -> Reply {
     status(404).json(&json!({ "error": "note not found" }))
 }
 
-fn unprocessable(error: &str) -> Reply {
-    status(422).json(&json!({ "error": error }))
+/// 422 for a body in which something is missing, or which is neither JSON nor a form; what is
+/// malformed or too long stays what it is.
+fn incomplete(error: Error, message: &str) -> Result<Reply> {
+    match error.status().as_u16() {
+        415 | 422 => Ok(status(422).json(&json!({ "error": message }))),
+        _ => Err(error),
+    }
 }

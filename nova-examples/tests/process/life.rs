@@ -103,7 +103,7 @@ fn a_mistake_in_the_settings_stops_the_start() {
 #[test]
 fn a_database_that_cannot_be_opened_is_named() {
     let folder = tempdir().unwrap();
-    for url in ["sqlite:/nowhere/notes.db", "mongodb://localhost"] {
+    for url in ["sqlite:/nowhere/notes.db", "mongodb://localhost", ""] {
         let (output, told) = run(&folder, &[("DATABASE_URL", url)]);
 
         assert_eq!(output.status.code(), Some(1));

@@ -1,0 +1,299 @@
+//! A TOML file, read past its syntax errors.
+//!
+//! The parser goes on after an error, and that is good for a missing comma. After a missing
+//! bracket or quote, though, it takes the rest of the file for something else, and finds errors
+//! where there are none. So the text is tried without the statement that has an error, and without
+//! the one above it: if errors elsewhere go away, they were its doing; one is told, and the
+//! statement is left out.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::de::{DeTable, Error};
+
+use crate::build_error::BuildError;
+use crate::config::settings::Setting;
+use crate::origin::{Source, SourceFile};
+
+/// The readable part of a file.
+pub(crate) struct Document {
+    source: Source,
+    /// The file, with spaces in place of what cannot be read: all places stay what they are.
+    text: String,
+}
+
+impl Document {
+    /// Reads `file`, and adds its syntax errors to `errors`. `lists` are the names of its arrays
+    /// of tables: `[name]` for `[[name]]` is a natural mistake, and otherwise hard to understand.
+    pub(crate) fn read(
+        file: &Arc<SourceFile>,
+        lists: &[&str],
+        errors: &mut Vec<BuildError>,
+    ) -> Self {
+        let mut document = Document {
+            source: Source::File(Arc::clone(file)),
+            text: file.text().to_owned(),
+        };
+        document.leave_out_single_brackets(lists, errors);
+        document.leave_out_errors(errors);
+        document
+    }
+
+    /// What stands at the top of the file.
+    pub(crate) fn settings(&self) -> Vec<Setting<'_>> {
+        let (root, _) = DeTable::parse_recoverable(&self.text);
+        Setting::list(root.into_inner(), &self.source)
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn leave_out_single_brackets(&mut self, lists: &[&str], errors: &mut Vec<BuildError>) {
+        let lines: Vec<Range<usize>> = lines(&self.text);
+        let mut leaving = false;
+        let mut left_out = Vec::new();
+        for line in lines {
+            let text = self.text[line.clone()].trim();
+            if text.starts_with('[') && is_statement(text) {
+                let list = lists.iter().find(|list| {
+                    let inner = text
+                        .strip_prefix('[')
+                        .and_then(|rest| rest.split(']').next());
+                    inner.is_some_and(|inner| inner.trim() == **list)
+                });
+                leaving = list.is_some();
+                if let Some(list) = list {
+                    let start = line.start + self.text[line.clone()].find('[').unwrap_or(0);
+                    errors.push(BuildError::WrongValue {
+                        message: format!("a {list} begins with two brackets: `[[{list}]]`"),
+                        origin: self.source.at(start..start + text.len()),
+                    });
+                }
+            }
+            if leaving {
+                left_out.push(line);
+            }
+        }
+        for line in left_out {
+            blank(&mut self.text, line);
+        }
+    }
+
+    fn leave_out_errors(&mut self, errors: &mut Vec<BuildError>) {
+        let mut told_lines = HashSet::new();
+        let mut found = syntax_errors(&self.text);
+        while let Some(error) = found
+            .iter()
+            .find(|error| !told_lines.contains(&line_number(&self.text, start(error))))
+        {
+            let own = statement_around(&self.text, start(error));
+            let above = statement_around(&self.text, own.start.saturating_sub(1));
+            let ends = |statement: &Range<usize>| {
+                is_header(&self.text[statement.clone()])
+                    || self.without(statement, &found).is_none()
+            };
+            if !ends(&above) {
+                // The error is where the parser noticed that the statement above does not end.
+                let first_line = self.text[above.clone()].lines().next().unwrap_or_default();
+                errors.push(BuildError::Syntax {
+                    message: "this does not end: a bracket or a quote is missing".to_owned(),
+                    origin: self.source.at(above.start..above.start + first_line.len()),
+                });
+                blank(&mut self.text, above);
+            } else {
+                let line = line_number(&self.text, start(error));
+                let lost_its_way = found.iter().any(|other| {
+                    own.contains(&start(other))
+                        && line_number(&self.text, start(other)) != line
+                        && is_about_structure(other)
+                });
+                errors.push(self.told(error));
+                told_lines.insert(line);
+                if is_header(&self.text[own.clone()]) {
+                    let end = section_end(&self.text, own.end);
+                    blank(&mut self.text, own.start..end);
+                } else if lost_its_way || !ends(&own) {
+                    blank(&mut self.text, own);
+                }
+            }
+            found = syntax_errors(&self.text);
+        }
+    }
+
+    /// The errors that remain without `statement`, if errors outside of it go away.
+    fn without(&self, statement: &Range<usize>, found: &[Error]) -> Option<Vec<Error>> {
+        let mut text = self.text.clone();
+        blank(&mut text, statement.clone());
+        let remaining = syntax_errors(&text);
+        let elsewhere = |errors: &[Error]| {
+            let outside = errors.iter().filter(|e| !statement.contains(&start(e)));
+            outside.count()
+        };
+        (elsewhere(&remaining) < elsewhere(found)).then_some(remaining)
+    }
+
+    fn told(&self, error: &Error) -> BuildError {
+        let span = error.span().unwrap_or_default();
+        let text = &self.text[span.start.min(self.text.len())..span.end.min(self.text.len())];
+        let message = match error.message() {
+            "duplicate key" => format!("`{text}` is set a second time"),
+            // The parser takes whatever begins like no other value for a number.
+            other if other.contains("invalid float") => "a string stands in quotes".to_owned(),
+            other => other.to_owned(),
+        };
+        // What is missing at the end of the file is missing behind its last character.
+        let end = self.text.trim_end().len();
+        let span = if span.start > end { end..end } else { span };
+        BuildError::Syntax {
+            message,
+            origin: self.source.at(span),
+        }
+    }
+}
+
+fn syntax_errors(text: &str) -> Vec<Error> {
+    let (_, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(start);
+    errors
+}
+
+fn start(error: &Error) -> usize {
+    error.span().unwrap_or_default().start
+}
+
+/// The lines of a text, each without its end.
+fn lines(text: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    text.split_inclusive('\n')
+        .map(|line| {
+            let whole = start..start + line.len();
+            start = whole.end;
+            whole.start..whole.start + line.trim_end_matches(['\r', '\n']).len()
+        })
+        .collect()
+}
+
+fn line_number(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    before.filter(|byte| **byte == b'\n').count()
+}
+
+/// From the line at or before `at` that begins a statement, to the next such line.
+fn statement_around(text: &str, at: usize) -> Range<usize> {
+    let starts: Vec<usize> = lines(text)
+        .into_iter()
+        .filter(|line| is_statement(text[line.clone()].trim_start()))
+        .map(|line| line.start)
+        .collect();
+    let from = starts.iter().rev().find(|start| **start <= at);
+    let to = starts.iter().find(|start| **start > at);
+    from.copied().unwrap_or(0)..to.copied().unwrap_or(text.len())
+}
+
+/// Whether a line looks like a table's header or `key = …`, and not like a part of a value.
+fn is_statement(line: &str) -> bool {
+    let of_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    match line.strip_prefix('[') {
+        Some(header) => header.trim_start_matches(['[', ' ']).starts_with(of_a_key),
+        None => {
+            let behind = line.trim_start_matches(of_a_key);
+            behind.len() < line.len() && behind.trim_start().starts_with('=')
+        }
+    }
+}
+
+fn is_header(statement: &str) -> bool {
+    statement.trim_start().starts_with('[')
+}
+
+/// Where the next table's header stands, from `at` on.
+fn section_end(text: &str, at: usize) -> usize {
+    lines(text)
+        .into_iter()
+        .filter(|line| line.start >= at)
+        .find(|line| {
+            let line = text[line.clone()].trim_start();
+            is_header(line) && is_statement(line)
+        })
+        .map_or(text.len(), |line| line.start)
+}
+
+/// Whether an error says that the parser takes one thing for another, as it does after a missing
+/// bracket, rather than that something small is missing.
+fn is_about_structure(error: &Error) -> bool {
+    ["inline table", "unclosed", "table open"]
+        .iter()
+        .any(|part| error.message().contains(part))
+}
+
+/// Puts spaces in place of everything but the ends of lines.
+fn blank(text: &mut String, range: Range<usize>) {
+    let blanked: String = text[range.clone()]
+        .bytes()
+        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+        .collect();
+    text.replace_range(range, &blanked);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Line and column of each error, and the keys that can be read.
+    fn read(text: &str) -> (Vec<(usize, usize)>, Vec<String>) {
+        let file = SourceFile::new(Path::new("x.toml"), text.to_owned());
+        let mut errors = Vec::new();
+        let document = Document::read(&file, &["group"], &mut errors);
+        let places = errors.iter().map(|error| {
+            let origin = error.origin();
+            (origin.line().unwrap(), origin.column().unwrap())
+        });
+        let keys = document.settings().into_iter().map(|one| one.key);
+        (places.collect(), keys.collect())
+    }
+
+    const MANY: &str = "a = 1\n[[group]]\nroutes = [\n  [\"/a\", \"b\"],\n  [\"/c\", \"d\"],\n]\n\
+                        [[group]]\nprefix = \"/x\"\nroutes = [\n  [\"/a\", \"b\"],\n]\n";
+
+    #[test]
+    fn a_missing_bracket_or_quote_is_one_error() {
+        assert_eq!(read(MANY).0, []);
+        for (right, wrong, line) in [
+            ("routes = [\n", "routes = \n", 3),
+            ("\"d\"],\n]\n", "\"d\"],\n\n", 3),
+            ("\"b\"],\n  [\"/c", "\"b\",\n  [\"/c", 3),
+            ("[\"/a\", \"b\"],\n  [\"/c", "[\"/a, \"b\"],\n  [\"/c", 4),
+            ("[\"/a\", \"b\"],\n  [\"/c", "[\"/a\", b],\n  [\"/c", 4),
+            ("prefix = \"/x\"", "prefix = \"/x", 8),
+            ("prefix = \"/x\"", "prefix \"/x\"", 8),
+            ("a = 1", "a = ", 1),
+            ("[[group]]\nprefix", "[[group]\nprefix", 7),
+        ] {
+            assert!(MANY.contains(right), "{right}");
+            let text = MANY.replacen(right, wrong, 1);
+            let (places, keys) = read(&text);
+            let places: Vec<usize> = places.into_iter().map(|(line, _)| line).collect();
+            assert_eq!(places, [line], "{text}");
+            assert!(keys.contains(&"group".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn independent_errors_are_all_told() {
+        let text = MANY.replace("a = 1", "a = ").replace("= \"/x\"", "= /x");
+        let lines: Vec<usize> = read(&text).0.into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [1, 8]);
+    }
+
+    #[test]
+    fn single_brackets_are_told_wherever_they_stand() {
+        for (count, expected) in [(1, vec![(2, 1)]), (2, vec![(2, 1), (7, 1)])] {
+            let text = MANY.replacen("[[group]]", "[group]", count);
+            assert_eq!(read(&text).0, expected);
+        }
+    }
+}
