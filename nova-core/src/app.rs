@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
 
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config};
@@ -39,7 +40,15 @@ pub struct App {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What every request holds of its app.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
+    /// Work that goes on when its client has hung up.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl fmt::Debug for Core {
@@ -64,7 +73,7 @@ impl App {
 
     /// The pub/sub. It works from the moment the app is built.
     pub fn pubsub(&self) -> &PubSub {
-        &self.core.pubsub
+        &self.core.shared.pubsub
     }
 }
 
@@ -285,7 +294,7 @@ impl AppBuilder {
             core: Arc::new(Core {
                 config,
                 table,
-                pubsub: PubSub::new(),
+                shared: Arc::default(),
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),
         })

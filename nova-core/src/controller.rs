@@ -41,7 +41,7 @@ use crate::request::Request;
 ///
 /// # Cancel safety
 /// An action's future is dropped when the client hangs up. Work that has to finish regardless
-/// belongs in a task of its own; [`complete`](crate::complete) runs it in one and waits for it.
+/// belongs in [`Head::complete`](crate::Head::complete).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no controller",
     note = "list its actions: `controller!(\"name\" => {Self} {{ index, show }});`"

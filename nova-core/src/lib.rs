@@ -43,7 +43,6 @@ mod app;
 mod bindings;
 mod body;
 mod build_error;
-mod complete;
 mod config;
 mod controller;
 mod document;
@@ -69,7 +68,6 @@ pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
 pub use build_error::{BuildError, BuildErrors, NameKind};
-pub use complete::complete;
 pub use config::{Config, Environment, ServerConfig};
 pub use controller::{Action, Controller};
 pub use error::{Error, Result, ResultExt};

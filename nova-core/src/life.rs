@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
@@ -11,57 +11,91 @@ use crate::stopping::Stopping;
 /// How long what is cut may take to notice.
 const CUTTING: Duration = Duration::from_secs(1);
 
-/// Connections and what they run, and the two words that they obey: finish, and be cut.
+/// What runs for clients, and the three words that it obeys: finish requests, close sockets, and
+/// be cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
     stopping: Stopping,
+    sockets_stopping: Stopping,
     cut: Stopping,
-    tasks: TaskTracker,
+    /// Connections that speak HTTP, and the work that requests have left to be completed.
+    requests: TaskTracker,
+    /// Connections that have switched protocols.
+    sockets: TaskTracker,
 }
 
 impl Life {
-    pub(crate) fn new() -> Self {
+    /// `requests` also tracks what is not told to finish, but waited for.
+    pub(crate) fn new(requests: TaskTracker) -> Self {
         Life {
             stopping: Stopping::new(),
+            sockets_stopping: Stopping::new(),
             cut: Stopping::new(),
-            tasks: TaskTracker::new(),
+            requests,
+            sockets: TaskTracker::new(),
         }
     }
 
-    /// Tells when to finish.
+    /// Tells connections when to finish.
     pub(crate) fn stopping(&self) -> Stopping {
         self.stopping.clone()
     }
 
-    /// Runs `task` in the background, until it ends or is cut.
-    pub(crate) fn track(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let cut = self.cut.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = cut.wait() => {}
-            }
-        });
+    /// Tells sockets when to close: after the requests, whose changes they still hear of.
+    pub(crate) fn sockets_stopping(&self) -> Stopping {
+        self.sockets_stopping.clone()
     }
 
-    /// Tells everything to finish, waits at most `limit` for it, and cuts the rest.
+    /// Runs a connection in the background, until it ends or is cut.
+    pub(crate) fn track(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.requests.spawn(until(self.cut.clone(), connection));
+    }
+
+    /// Runs a connection that has switched protocols.
+    pub(crate) fn track_socket(&self, socket: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(until(self.cut.clone(), socket));
+    }
+
+    /// Lets requests finish, then closes sockets, all within `limit`, and cuts the rest.
+    /// Requests that do not finish leave the sockets a third of the time.
     pub(crate) async fn end(&self, limit: Duration) {
+        let end = Instant::now() + limit;
         self.stopping.stop();
-        self.tasks.close();
-        if timeout(limit, self.tasks.wait()).await.is_err() {
+        self.requests.close();
+        self.sockets.close();
+        let _ = timeout(limit * 2 / 3, self.requests.wait()).await;
+        self.sockets_stopping.stop();
+        let all = async {
+            self.sockets.wait().await;
+            self.requests.wait().await;
+        };
+        if timeout_at(end, all).await.is_err() {
             warn!(
-                "{} connections did not finish within {limit:?} and are cut",
-                self.tasks.len()
+                "{} requests and {} sockets did not finish within {limit:?} and are cut",
+                self.requests.len(),
+                self.sockets.len()
             );
             self.cut.stop();
             // What blocks its thread cannot be cut, and shall not keep the app from ending.
-            let _ = timeout(CUTTING, self.tasks.wait()).await;
+            let cut = async {
+                self.sockets.wait().await;
+                self.requests.wait().await;
+            };
+            let _ = timeout(CUTTING, cut).await;
         }
     }
 
-    /// Tells everything to finish, without waiting.
+    /// Tells everything to end, without waiting.
     pub(crate) fn abandon(&self) {
         self.stopping.stop();
+        self.sockets_stopping.stop();
         self.cut.stop();
+    }
+}
+
+async fn until(cut: Stopping, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = task => {}
+        () = cut.wait() => {}
     }
 }

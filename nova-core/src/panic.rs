@@ -26,7 +26,8 @@ pub async fn catch<T>(future: impl Future<Output = T>) -> Result<T, String> {
         .map_err(|panic| message(&*panic))
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+/// The message of what [`std::panic::catch_unwind`] caught.
+pub fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .copied()

@@ -30,7 +30,7 @@ impl Core {
     ) -> Response {
         let (parts, body) = request.into_parts();
         let body = RequestBody::arriving(body, self.config.server.body_limit);
-        let mut request = Request::new(parts, body, peer, self.pubsub.clone());
+        let mut request = Request::new(parts, body, peer, Arc::clone(&self.shared));
 
         let (chain, next) = match self.table.find(&request) {
             Found::Endpoint(endpoint, bindings) => {
@@ -56,7 +56,7 @@ impl Core {
         run_after(chain, &head, &mut answer.response, name).await;
         keep_sound(&mut answer, name, &head);
         if let Some((switch, upgrade)) = answer.switch {
-            life.track(switch_protocols(
+            life.track_socket(switch_protocols(
                 switch,
                 upgrade,
                 &answer.response,
@@ -143,8 +143,8 @@ fn switch_protocols(
             drop(upgrade);
             Err(std::io::Error::other("a plugin changed the answer"))
         };
-        let upgraded = upgraded.map(|io| Upgraded::new(io, life.stopping()));
-        let run = async { (switch.run)(upgraded).await };
+        let upgraded = upgraded.map(|io| Upgraded::new(io, life.sockets_stopping()));
+        let run = switch.run(upgraded);
         if let Err(panic) = panic::catch(run).await {
             error!("a connection panicked: {panic}");
         }

@@ -51,12 +51,16 @@ pub enum Opening {
 /// How a connection goes on under another protocol.
 pub struct Switch {
     pub(crate) headers: HeaderMap,
-    pub(crate) run: Box<dyn FnOnce(io::Result<Upgraded>) -> BoxFuture<'static, ()> + Send>,
+    /// Taken when it is run.
+    run: Option<Run>,
 }
+
+type Run = Box<dyn FnOnce(io::Result<Upgraded>) -> BoxFuture<'static, ()> + Send>;
 
 impl Switch {
     /// Sends `headers` with the 101, then calls `run` in a task of its own: with the connection,
-    /// or with why there is none, if the client has gone or a plugin changed the answer.
+    /// or with why there is none, if the client has gone or a plugin changed the answer. It is
+    /// called once, whatever happens.
     pub fn new<F, Fut>(headers: HeaderMap, run: F) -> Self
     where
         F: FnOnce(io::Result<Upgraded>) -> Fut + Send + 'static,
@@ -64,7 +68,24 @@ impl Switch {
     {
         Switch {
             headers,
-            run: Box::new(move |upgraded| Box::pin(run(upgraded))),
+            run: Some(Box::new(move |upgraded| Box::pin(run(upgraded)))),
+        }
+    }
+
+    pub(crate) async fn run(mut self, upgraded: io::Result<Upgraded>) {
+        if let Some(run) = self.run.take() {
+            run(upgraded).await;
+        }
+    }
+}
+
+/// A client may hang up before the 101 is on its way, and the request is dropped: what waits for
+/// the connection is told.
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(run(Err(io::ErrorKind::NotConnected.into())));
         }
     }
 }

@@ -12,6 +12,7 @@ use hyper::upgrade::OnUpgrade;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 
+use crate::app::Shared;
 use crate::bindings::Bindings;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
@@ -40,8 +41,8 @@ pub struct Head {
     pub(crate) bindings: Bindings,
     /// What the `request` plugin has decoded.
     pub(crate) params: Option<Params>,
-    node: PubSub,
-    /// The node again, with this request as the sender; made when first asked for.
+    app: Arc<Shared>,
+    /// The app's pub/sub with this request as the sender; made when first asked for.
     pubsub: OnceLock<PubSub>,
 }
 
@@ -50,7 +51,7 @@ impl Request {
         parts: Parts,
         body: RequestBody,
         peer: Option<SocketAddr>,
-        node: PubSub,
+        app: Arc<Shared>,
     ) -> Self {
         let mut extensions = parts.extensions;
         let upgrade = extensions.remove::<OnUpgrade>();
@@ -63,7 +64,7 @@ impl Request {
                 peer,
                 bindings: Bindings::default(),
                 params: None,
-                node,
+                app,
                 pubsub: OnceLock::new(),
             }),
             body,
@@ -207,7 +208,54 @@ impl Head {
 
     /// The pub/sub, with this request as the sender.
     pub fn pubsub(&self) -> &PubSub {
-        self.pubsub.get_or_init(|| self.node.new_sender())
+        self.pubsub.get_or_init(|| self.app.pubsub.new_sender())
+    }
+
+    /// Runs `work` to its end, also when the client hangs up in the middle, and waits for it.
+    ///
+    /// An action's future is dropped with its client. Where two steps belong together, such as
+    /// writing to the database and telling the others, put both in here:
+    ///
+    /// ```
+    /// # use nova_core::{Reply, Request, Result, json};
+    /// # async fn insert(title: String) -> Result<String> { Ok(title) }
+    /// async fn create(request: Request) -> Result<Reply> {
+    ///     let pubsub = request.pubsub().clone();
+    ///     let note = request.complete(async move {
+    ///         let note = insert("milk".into()).await?;
+    ///         pubsub.broadcast("notes", "note_created", &note);
+    ///         Ok(note)
+    ///     });
+    ///     Ok(json(&note.await?))
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// #     create(nova_core::testing::request("POST", "/").build()).await.unwrap();
+    /// # }
+    /// ```
+    ///
+    /// It costs a task, and begins at once. A stopping app waits for it as long as for requests.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    ///
+    /// # Panics
+    /// If `work` panics, with the same message. If it is called outside a tokio runtime.
+    pub fn complete<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let task = self.app.tasks.spawn(work);
+        async {
+            match task.await {
+                Ok(result) => result,
+                Err(stopped) => match stopped.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Error::internal("the app stopped before the work was done")),
+                },
+            }
+        }
     }
 
     /// What plugins have left here for the controller, by type.

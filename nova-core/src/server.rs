@@ -81,10 +81,10 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(app: App) -> Self {
-        let services = Supervisor::start(app.services, &app.core.pubsub);
+        let services = Supervisor::start(app.services, &app.core.shared.pubsub);
         Served {
+            life: Life::new(app.core.shared.tasks.clone()),
             core: app.core,
-            life: Life::new(),
             services,
         }
     }

@@ -28,6 +28,7 @@
 use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AsHeaderName, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -40,7 +41,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::DuplexStream;
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::body::RequestBody;
 use crate::protocol::Upgraded;
 use crate::request::Request;
@@ -99,7 +100,7 @@ impl TestClient {
 
     /// The pub/sub of the app.
     pub fn pubsub(&self) -> &PubSub {
-        &self.served.core.pubsub
+        &self.served.core.shared.pubsub
     }
 
     /// A bare connection, for a test that writes its own bytes.
@@ -343,8 +344,11 @@ impl RequestBuilder {
             .unwrap_or_else(|error| panic!("`{}` is no path: {error}", self.parts.path));
         *head.headers_mut() = self.parts.headers;
         let body = RequestBody::read_already(self.parts.body);
-        let pubsub = self.pubsub.unwrap_or_default();
-        let mut request = Request::new(head.into_parts().0, body, None, pubsub);
+        let shared = Arc::new(Shared {
+            pubsub: self.pubsub.unwrap_or_default(),
+            ..Shared::default()
+        });
+        let mut request = Request::new(head.into_parts().0, body, None, shared);
         for (name, value) in &self.bindings {
             request.bindings.bind(name, value);
         }

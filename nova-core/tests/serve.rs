@@ -107,6 +107,37 @@ async fn what_does_not_finish_in_time_is_cut() {
 }
 
 #[tokio::test]
+async fn work_to_be_completed_is_waited_for_when_its_client_has_gone() {
+    let (done, mut told) = tokio::sync::mpsc::channel(1);
+    let (begin, began) = oneshot::channel();
+    let begin = Arc::new(std::sync::Mutex::new(Some(begin)));
+    let app = App::builder()
+        .action("long", move |request: Request| {
+            let (done, begin) = (done.clone(), Arc::clone(&begin));
+            async move {
+                let work = request.complete(async move {
+                    let _ = begin.lock().unwrap().take().unwrap().send(());
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    done.send("done").await?;
+                    Ok("long")
+                });
+                work.await
+            }
+        })
+        .route(("/", "long"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut raw = client.connect();
+    raw.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    began.await.unwrap();
+    drop(raw);
+    client.stop().await;
+
+    assert_eq!(told.try_recv(), Ok("done"));
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_their_order() {
     let served = serve().await;
     let mut stream = TcpStream::connect(served.address).await.unwrap();

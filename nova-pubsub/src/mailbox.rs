@@ -54,7 +54,7 @@ pub enum Received {
 
 impl Mailbox {
     pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
-        let inbox = Arc::new(Inbox::new(pubsub.new_member(), capacity));
+        let inbox = pubsub.registry().open_inbox(capacity);
         Mailbox {
             pubsub: pubsub.speaking_for(inbox.id()),
             inbox,
@@ -131,6 +131,7 @@ impl Mailbox {
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.leave_all();
+        self.pubsub.registry().close_inbox(&self.inbox);
     }
 }
 
@@ -152,8 +153,16 @@ struct State {
     waker: Option<Waker>,
 }
 
+/// What a push leaves for the time after the locks.
+pub(crate) struct Pushed {
+    /// The oldest message, if there was no room for both.
+    pub(crate) displaced: Option<Message>,
+    /// The task that waits for a message.
+    pub(crate) waker: Option<Waker>,
+}
+
 impl Inbox {
-    fn new(id: MemberId, capacity: usize) -> Self {
+    pub(crate) fn new(id: MemberId, capacity: usize) -> Self {
         Inbox {
             id,
             capacity: capacity.max(1),
@@ -165,8 +174,7 @@ impl Inbox {
         self.id
     }
 
-    /// Adds `message`, and gives back the oldest one if there was no room for both.
-    pub(crate) fn push(&self, message: Message) -> Option<Message> {
+    pub(crate) fn push(&self, message: Message) -> Pushed {
         let mut state = self.state();
         let displaced = if state.queue.len() == self.capacity {
             state.lost += 1;
@@ -175,14 +183,17 @@ impl Inbox {
             None
         };
         state.queue.push_back(message);
-        state.wake();
-        displaced
+        Pushed {
+            displaced,
+            waker: state.waker.take(),
+        }
     }
 
-    pub(crate) fn close(&self) {
+    /// Ends the mailbox, and gives the task that waits for it.
+    pub(crate) fn close(&self) -> Option<Waker> {
         let mut state = self.state();
         state.closed = true;
-        state.wake();
+        state.waker.take()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -200,11 +211,5 @@ impl State {
             self.queue.shrink_to(16); // a burst leaves no memory behind
         }
         Some(Received::Message(message))
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
     }
 }

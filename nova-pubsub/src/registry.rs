@@ -3,13 +3,14 @@
 //! A channel is a dense list of inboxes, so that a broadcast walks memory in order, with an index
 //! beside it that makes join and leave constant in time. The lock of a channel is held for the
 //! walk: that is what gives all members the same order. Nothing under it waits, and no code of a
-//! user's runs under it: payloads are made before and dropped after.
+//! user's runs under it: payloads are made before, and dropped after; tasks are woken after.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 
 use crate::mailbox::Inbox;
 use crate::member::{MemberId, NodeId};
@@ -28,6 +29,8 @@ pub(crate) struct Registry {
     /// Open channels by name. A std mutex: no guard lives across an `.await`, and a section is
     /// one map lookup or one walk. The last member to leave removes the channel.
     shards: Box<[Mutex<Channels>]>,
+    /// All mailboxes, joined or not, so that `close` reaches each.
+    inboxes: Mutex<HashMap<MemberId, Weak<Inbox>>>,
     /// Shared with the messages, whose payloads count what cannot be encoded.
     pub(crate) counters: Arc<Counters>,
 }
@@ -56,6 +59,7 @@ impl Registry {
             closed: AtomicBool::new(false),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            inboxes: Mutex::default(),
             counters: Arc::default(),
         }
     }
@@ -66,6 +70,16 @@ impl Registry {
 
     pub(crate) fn new_member(&self) -> MemberId {
         MemberId::new(self.node, self.next_member.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn open_inbox(&self, capacity: usize) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::new(self.new_member(), capacity));
+        lock(&self.inboxes).insert(inbox.id(), Arc::downgrade(&inbox));
+        inbox
+    }
+
+    pub(crate) fn close_inbox(&self, inbox: &Inbox) {
+        lock(&self.inboxes).remove(&inbox.id());
     }
 
     /// The name of `channel` as it is kept, if anybody is there.
@@ -125,7 +139,9 @@ impl Registry {
     /// Puts `message` into the inbox of every member but `except`.
     pub(crate) fn dispatch(&self, message: &Message, except: Option<MemberId>) -> Dispatched {
         let mut done = Dispatched::default();
-        let mut displaced = Vec::new(); // dropped after the lock: a payload's `Drop` may do anything
+        // Left for after the lock, because they run code that is not ours: the `Drop` of payloads
+        // and the wakers of executors.
+        let (mut displaced, mut wakers) = (Vec::new(), Vec::new());
         {
             let channels = self.shard(message.channel());
             let Some(open) = channels.get(message.channel()) else {
@@ -133,23 +149,29 @@ impl Registry {
             };
             for inbox in &open.members {
                 if Some(inbox.id()) != except {
-                    displaced.extend(inbox.push(message.clone()));
+                    let pushed = inbox.push(message.clone());
+                    displaced.extend(pushed.displaced);
+                    wakers.extend(pushed.waker);
                     done.delivered += 1;
                 }
             }
         }
+        wakers.into_iter().for_each(Waker::wake);
         done.lost = displaced.len();
         self.counters.count_broadcast(done.delivered, done.lost);
         done
     }
 
-    /// Ends every membership and every mailbox that has one.
+    /// Ends every membership and every mailbox.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         for shard in &self.shards {
-            let channels = std::mem::take(&mut *lock(shard));
-            for inbox in channels.values().flat_map(|open| &open.members) {
-                inbox.close();
+            drop(std::mem::take(&mut *lock(shard)));
+        }
+        let inboxes = std::mem::take(&mut *lock(&self.inboxes));
+        for inbox in inboxes.values().filter_map(Weak::upgrade) {
+            if let Some(waker) = inbox.close() {
+                waker.wake();
             }
         }
     }
@@ -164,7 +186,7 @@ impl Registry {
     }
 }
 
-/// A panic under this lock can only come from a waker; the lists are whole at every step.
-fn lock(shard: &Mutex<Channels>) -> MutexGuard<'_, Channels> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+/// Nothing under these locks panics, and the lists are whole at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

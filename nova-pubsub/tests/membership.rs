@@ -1,5 +1,8 @@
 //! Who is on a channel, from when, and until when.
 
+use std::sync::Arc;
+use std::task::{Context, Wake};
+
 use nova_pubsub::{Mailbox, PubSub, Received};
 
 fn topics(mailbox: &mut Mailbox) -> Vec<String> {
@@ -115,6 +118,39 @@ async fn close_ends_every_mailbox_after_what_had_arrived() {
     assert_eq!(waiting.await.unwrap(), ["last"]);
     assert!(!pubsub.mailbox().join("notes"));
     assert_eq!(pubsub.broadcast("notes", "late", &1).members, 0);
+}
+
+#[tokio::test]
+async fn close_ends_a_mailbox_that_is_on_no_channel() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    let waiting = tokio::spawn(async move { mailbox.recv().await.is_none() });
+    tokio::task::yield_now().await; // it waits
+    pubsub.close();
+
+    assert!(waiting.await.unwrap());
+    assert!(pubsub.mailbox().recv().await.is_none());
+}
+
+#[test]
+fn a_waker_may_use_the_channel_that_wakes_it() {
+    struct Asks(PubSub);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            assert_eq!(self.0.get_local_members("notes").len(), 1);
+        }
+    }
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+    mailbox.join("notes");
+    let waker = Arc::new(Asks(pubsub.clone())).into();
+    assert!(
+        mailbox
+            .poll_recv(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+
+    assert_eq!(pubsub.broadcast("notes", "topic", &1).members, 1);
 }
 
 #[test]

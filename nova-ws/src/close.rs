@@ -28,7 +28,8 @@ pub enum CloseReason {
     Violation(String),
     /// The handler panicked with this message. The client was closed with 1011.
     Panicked(String),
-    /// The client did not read what was sent to it. It was closed with 1013.
+    /// Too much waited: the client did not read what was sent to it, or the handler was busy for
+    /// too long. It was closed with 1013.
     TooSlow,
     /// The client answered no ping.
     Silent,
@@ -83,15 +84,15 @@ impl Close {
 /// What to tell the peer about `error` in what it sent, and the handler; `None` if the connection
 /// is gone.
 pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
-    let code = match error {
+    let (code, told) = match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
-        Error::Protocol(_) => 1002,
-        Error::Utf8(_) => 1007,
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
+        Error::Protocol(_) => (1002, "this is not as RFC 6455 has it"),
+        Error::Utf8(_) => (1007, "a text frame is not UTF-8"),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => (1009, "the message is too long"),
         _ => return None,
     };
-    let what = error.to_string();
-    Some((Close::new(code, &what), CloseReason::Violation(what)))
+    let reason = CloseReason::Violation(error.to_string());
+    Some((Close::new(code, told), reason))
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use nova_core::pubsub::{Mailbox, MemberId, PubSub};
 
-/// How many messages may wait for a connection whose handler is busy. A burst of small ones
-/// should fit; what waits for a slow client is bounded in bytes, behind this.
+/// How many messages may wait for a connection whose handler is busy. A burst should fit; the
+/// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
+/// behind this.
 const MAILBOX_CAPACITY: usize = 16_384;
 
 /// One client's connection: what it has joined, and who it is when it broadcasts.
@@ -31,7 +32,8 @@ impl Connection {
         self.mailbox.join(channel)
     }
 
-    /// Leaves `channel`, and says whether the connection was a member.
+    /// Leaves `channel`, and says whether the connection was a member. What has arrived is still
+    /// delivered.
     pub fn leave(&mut self, channel: &str) -> bool {
         self.mailbox.leave(channel)
     }

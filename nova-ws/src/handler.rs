@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nova_core::pubsub::Message;
-use nova_core::{BoxFuture, Reply, Request, Result};
+use nova_core::{BoxFuture, Reply, Request, Result, panic};
 use tracing::{error, warn};
 
 use crate::close::CloseReason;
@@ -43,12 +43,17 @@ use crate::outcome::{Outcome, ok};
 /// }
 /// ```
 ///
+/// While a callback waits, what was sent before still leaves, but nothing is read: frames and pings
+/// of the client wait, and that it is gone is noticed later. Long work belongs in a task of its
+/// own, which broadcasts its result.
+///
 /// A callback that panics ends its connection with 1011, and is logged; no other connection
 /// notices.
 ///
 /// # Cancel safety
-/// `init` is dropped when the client hangs up. The other callbacks run to their end, unless the
-/// app stops and `server.shutdown_drain_timeout` is over.
+/// `init` is dropped when the client hangs up. The other callbacks run to their end; when the app
+/// stops, `handle` and `info` have 3 s for it, and `terminate` what is left of
+/// `server.shutdown_drain_timeout`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no WebSocket handler",
     note = "implement `nova_ws::WebSocket` for it; it must be `Clone`, for every connection gets a clone"
@@ -91,8 +96,9 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
     /// What every connection of this handler sends for `message`, whatever its state.
     ///
     /// It depends on the message alone, and runs at most once for each message, however many
-    /// connections there are; all send the same frame. It never runs in the task that
-    /// broadcasts. If it panics, that is logged, and the message dropped for this handler.
+    /// connections there are; all send the same frame. It never runs inside a broadcast, but in
+    /// the task of the first connection that comes to the message; the others wait for it, so it
+    /// should be quick. If it panics, that is logged, and the message dropped for this handler.
     ///
     /// **Default:** [`Shared::Info`], which hands every message to [`info`](Self::info).
     fn shared(message: &Message) -> Shared {
@@ -205,11 +211,12 @@ impl<H: WebSocket> ErasedHandler for H {
     fn shared(&self, message: &Message) -> Arc<Shared> {
         message.derived::<SharedOf<H>, _>(|message| {
             let shared = catch_unwind(AssertUnwindSafe(|| H::shared(message)));
-            shared.unwrap_or_else(|_| {
+            shared.unwrap_or_else(|panic| {
+                let panic = panic::message(&*panic);
                 error!(
                     channel = message.channel(),
                     topic = message.topic(),
-                    "`shared` of `{}` panicked; the message is dropped for this handler",
+                    "`shared` of `{}` panicked, and the message is dropped for it: {panic}",
                     std::any::type_name::<H>()
                 );
                 Shared::Nothing

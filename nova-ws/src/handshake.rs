@@ -45,7 +45,7 @@ pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Refusal> {
     if !is_upgrade(headers) || !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(Refusal::NoUpgrade);
     }
-    if head.header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+    if single(headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(Refusal::Version);
     }
     let key = key(headers).ok_or(Refusal::Key)?;
@@ -60,11 +60,8 @@ pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Refusal> {
 
 /// What answers the client's key, if it sent one that is well-formed.
 fn key(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
-    let (Some(key), None) = (keys.next(), keys.next()) else {
-        return None;
-    };
-    let decoded = STANDARD.decode(key.as_bytes()).ok()?;
+    let key = single(headers, header::SEC_WEBSOCKET_KEY)?;
+    let decoded = STANDARD.decode(key).ok()?;
     if decoded.len() != 16 {
         return None;
     }
@@ -74,17 +71,23 @@ fn key(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Browsers send the origin of the page (RFC 6455 §10.2), and other clients none. Without this
 /// check, any page could talk to the app with the cookies of whoever looks at it.
 fn same_origin(head: &Head) -> bool {
-    let Some(origin) = head.headers().get(header::ORIGIN) else {
+    let headers = head.headers();
+    if !headers.contains_key(header::ORIGIN) {
         return true;
-    };
-    let authority = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"))
-        .map(|(_, authority)| authority);
-    match (authority, head.header(header::HOST)) {
-        (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
+    }
+    let origin = single(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    match (origin, single(headers, header::HOST)) {
+        (Some((_, authority)), Some(host)) => authority.eq_ignore_ascii_case(host),
         _ => false,
+    }
+}
+
+/// The value of a header that stands once.
+fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use nova_core::{AppBuilder, BoxFuture, Head, Opening, ProtocolHandler, Request, 
 use crate::connection::Connection;
 use crate::handler::{Accept, ErasedHandler, WebSocket};
 use crate::handshake;
-use crate::session::Session;
+use crate::session::Accepted;
 
 /// Adds WebSocket handlers to an app.
 pub trait AppBuilderExt {
@@ -66,12 +66,12 @@ impl Prototype {
             Accept::Yes => {
                 // The request is dropped here: its headers would hold hyper's buffer for as long
                 // as the connection lasts.
-                let session = Session {
+                let accepted = Accepted {
                     handler,
                     conn,
                     path: request.path().into(),
                 };
-                let run = |upgraded| session.run(upgraded);
+                let run = |upgraded| accepted.run(upgraded);
                 Ok(Opening::Switch(Switch::new(headers, run)))
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, Upgraded, panic};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite;
 use tracing::{debug, error};
 
@@ -20,15 +20,17 @@ use crate::wire::{SendError, Wire};
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// How long after a ping something has to come from the client.
 const PONG_WITHIN: Duration = Duration::from_secs(20);
+/// How long a callback may go on when the app stops, before it is dropped.
+const CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// How many messages are sent before the socket is looked at again.
 const MESSAGES_AT_ONCE: usize = 64;
 
 /// One connection and its handler.
-pub(crate) struct Session {
-    pub(crate) handler: Box<dyn ErasedHandler>,
-    pub(crate) conn: Connection,
-    /// The path of the request, for the log.
-    pub(crate) path: Box<str>,
+struct Session<'a> {
+    handler: &'a mut dyn ErasedHandler,
+    conn: &'a mut Connection,
+    path: &'a str,
+    stopping: Stopping,
 }
 
 /// How a connection ends, towards the client and towards the handler.
@@ -63,36 +65,58 @@ impl From<SendError> for End {
 }
 
 fn too_slow() -> End {
-    let text = "the client reads too slowly";
+    let text = "the connection fell behind";
     End::with(Close::TRY_AGAIN_LATER, text, CloseReason::TooSlow)
 }
 
-impl Session {
-    /// Runs the connection to its end.
-    pub(crate) async fn run(mut self, upgraded: io::Result<Upgraded>) {
-        let reason = match upgraded {
-            Ok(upgraded) => self.talk(upgraded).await,
-            Err(error) => {
-                debug!(path = %self.path, "no upgrade: {error}");
-                CloseReason::Disconnected
-            }
-        };
-        debug!(path = %self.path, ?reason, "a WebSocket ended");
-        let Session {
+fn shutdown() -> End {
+    End::with(Close::GOING_AWAY, "the server stops", CloseReason::Shutdown)
+}
+
+/// What `init` has accepted, before there is a connection.
+pub(crate) struct Accepted {
+    pub(crate) handler: Box<dyn ErasedHandler>,
+    pub(crate) conn: Connection,
+    /// The path of the request, for the log.
+    pub(crate) path: Box<str>,
+}
+
+impl Accepted {
+    /// Runs the connection to its end, or tells the handler that there is none.
+    pub(crate) async fn run(self, upgraded: io::Result<Upgraded>) {
+        let Accepted {
             mut handler,
             mut conn,
             path,
         } = self;
+        let reason = match upgraded {
+            Ok(upgraded) => {
+                let mut session = Session {
+                    handler: &mut *handler,
+                    conn: &mut conn,
+                    path: &path,
+                    stopping: upgraded.stopping(),
+                };
+                session.talk(upgraded).await
+            }
+            Err(error) => {
+                debug!(path, "no upgrade: {error}");
+                CloseReason::Disconnected
+            }
+        };
+        conn.mailbox.leave_all();
+        debug!(path, ?reason, "a WebSocket ended");
         let terminate = async { handler.terminate(&reason, &mut conn).await };
         if let Err(panic) = panic::catch(terminate).await {
-            error!(%path, "`terminate` panicked: {panic}");
+            error!(path, "`terminate` panicked: {panic}");
         }
     }
+}
 
+impl Session<'_> {
     async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
-        let stopping = upgraded.stopping();
         let mut wire = Wire::new(upgraded).await;
-        let End { close, reason } = self.until_end(&mut wire, &stopping).await;
+        let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
         match close {
             Some(close) => wire.close(close).await,
@@ -102,7 +126,7 @@ impl Session {
         reason
     }
 
-    async fn until_end(&mut self, wire: &mut Wire, stopping: &Stopping) -> End {
+    async fn until_end(&mut self, wire: &mut Wire) -> End {
         let mut heartbeat = Heartbeat::new();
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
@@ -110,10 +134,7 @@ impl Session {
             }
             let step = tokio::select! {
                 biased;
-                () = stopping.wait() => {
-                    let text = "the server stops";
-                    return End::with(Close::GOING_AWAY, text, CloseReason::Shutdown);
-                }
+                () = self.stopping.wait() => return shutdown(),
                 read = wire.next() => {
                     heartbeat.heard();
                     self.read(wire, read).await
@@ -143,10 +164,7 @@ impl Session {
             Some(Received::Message(message)) => self.deliver(wire, message).await,
             // Frames are missing from here on: better a client that connects anew.
             Some(Received::Lagged(_)) => Err(too_slow()),
-            None => {
-                let text = "the server stops";
-                Err(End::with(Close::GOING_AWAY, text, CloseReason::Shutdown))
-            }
+            None => Err(shutdown()),
         }
     }
 
@@ -155,9 +173,10 @@ impl Session {
             Shared::Frame(frame) => Ok(wire.send(frame.clone().into_message())?),
             Shared::Nothing => Ok(()),
             Shared::Info => {
-                let (handler, conn) = (&mut self.handler, &mut self.conn);
+                let (handler, conn) = (&mut *self.handler, &mut *self.conn);
                 let info = Info::Published(message);
-                let outcome = outcome_of(wire, async { handler.info(info, conn).await }).await;
+                let callback = async { handler.info(info, conn).await };
+                let outcome = outcome_of(wire, &self.stopping, callback).await?;
                 self.answer("info", wire, outcome)
             }
         }
@@ -191,8 +210,9 @@ impl Session {
         let Some(frame) = Frame::from_message(message) else {
             return Ok(()); // a ping, answered already, or a pong
         };
-        let (handler, conn) = (&mut self.handler, &mut self.conn);
-        let outcome = outcome_of(wire, async { handler.handle(frame, conn).await }).await;
+        let (handler, conn) = (&mut *self.handler, &mut *self.conn);
+        let callback = async { handler.handle(frame, conn).await };
+        let outcome = outcome_of(wire, &self.stopping, callback).await?;
         self.answer("handle", wire, outcome)
     }
 
@@ -204,7 +224,7 @@ impl Session {
         outcome: Result<Outcome, String>,
     ) -> Result<(), End> {
         let Outcome { frames, stop } = outcome.map_err(|panic| {
-            error!(path = %self.path, "`{callback}` panicked: {panic}");
+            error!(path = self.path, "`{callback}` panicked: {panic}");
             End::with(Close::INTERNAL_ERROR, "", CloseReason::Panicked(panic))
         })?;
         for frame in frames {
@@ -220,19 +240,35 @@ impl Session {
     }
 }
 
+/// What a callback returned, or the message of its panic; the end, if it goes on for too long
+/// when the app stops.
 async fn outcome_of(
     wire: &mut Wire,
+    stopping: &Stopping,
     callback: impl Future<Output = Outcome>,
-) -> Result<Outcome, String> {
-    wire.flush_while(panic::catch(callback)).await
+) -> Result<Result<Outcome, String>, End> {
+    let too_long = async {
+        stopping.wait().await;
+        sleep(CALLBACK_GRACE).await;
+    };
+    tokio::select! {
+        outcome = wire.flush_while(panic::catch(callback)) => Ok(outcome),
+        () = too_long => Err(shutdown()),
+    }
 }
 
 /// Pings the client, and notices when it is gone.
 struct Heartbeat {
     /// When to look next.
     due: Instant,
-    pinged: Option<Instant>,
+    ping: Option<Ping>,
     heard: Instant,
+}
+
+/// A ping that was sent, and what the connection had taken by then.
+struct Ping {
+    at: Instant,
+    written: u64,
 }
 
 impl Heartbeat {
@@ -240,7 +276,7 @@ impl Heartbeat {
         let now = Instant::now();
         Heartbeat {
             due: now + PING_EVERY,
-            pinged: None,
+            ping: None,
             heard: now,
         }
     }
@@ -251,18 +287,20 @@ impl Heartbeat {
     }
 
     fn beat(&mut self, wire: &mut Wire) -> Result<(), End> {
-        match self.pinged.take() {
-            Some(pinged) if self.heard < pinged => Err(End::without_close(CloseReason::Silent)),
-            Some(pinged) => {
-                self.due = pinged + PING_EVERY;
-                Ok(())
-            }
-            None => {
-                let now = Instant::now();
-                self.pinged = Some(now);
-                self.due = now + PONG_WITHIN;
-                Ok(wire.ping()?)
-            }
+        let Some(Ping { at, written }) = self.ping.take() else {
+            let at = Instant::now();
+            self.due = at + PONG_WITHIN;
+            wire.ping()?;
+            let written = wire.written();
+            self.ping = Some(Ping { at, written });
+            return Ok(());
+        };
+        // The ping of a slow client may still wait behind much else; that it reads is a sign too.
+        let reads = wire.is_behind() && wire.written() > written;
+        if self.heard < at && !reads {
+            return Err(End::without_close(CloseReason::Silent));
         }
+        self.due = at + PING_EVERY;
+        Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! One socket: frames in, frames out, and the bounds on both.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
 use nova_core::Upgraded;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -17,22 +18,24 @@ use crate::close::Close;
 
 /// The longest message or frame of a client's.
 const INCOMING_BYTES: usize = 64 * 1024;
-/// What may wait for a client that does not read.
-const OUTGOING_BYTES: usize = 1024 * 1024;
+/// What may wait for a client that does not read. A longer frame is taken when nothing waits.
+const OUTGOING_BYTES: u64 = 1024 * 1024;
 /// tungstenite fills all of this with zeroes on every read, and keeps it for the life of the
 /// connection; its default of 128 KiB is most of the cost of an idle socket.
 const READ_BUFFER: usize = 1024;
 /// Frames are gathered up to this size before they are written.
 const WRITE_BUFFER: usize = 4 * 1024;
 /// How long a closing handshake may take.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(3);
 /// How much of what the client still sends is read and thrown away while it is closed.
 const DISCARDED: usize = 1024 * 1024;
 
 pub(crate) struct Wire {
-    stream: WebSocketStream<Upgraded>,
+    stream: WebSocketStream<Counted>,
     /// Whether something may wait to be written.
     unflushed: bool,
+    /// How many bytes of frames were taken in all, and so will have been written in the end.
+    taken: u64,
 }
 
 /// Why a frame was not taken.
@@ -49,23 +52,44 @@ impl Wire {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
-            .max_write_buffer_size(OUTGOING_BYTES)
             .max_message_size(Some(INCOMING_BYTES))
             .max_frame_size(Some(INCOMING_BYTES));
+        let counted = Counted {
+            io: upgraded,
+            written: 0,
+        };
         Wire {
-            stream: WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await,
+            stream: WebSocketStream::from_raw_socket(counted, Role::Server, Some(config)).await,
             unflushed: false,
+            taken: 0,
         }
     }
 
     /// Takes a frame; it leaves with the next flush.
+    ///
+    /// tungstenite has a bound of its own, but it counts the frame itself, so that a long one
+    /// would never leave, and it refuses the close frame when it is reached.
     pub(crate) fn send(&mut self, message: Message) -> Result<(), SendError> {
-        self.unflushed = true;
-        match Pin::new(&mut self.stream).start_send(message) {
-            Ok(()) => Ok(()),
-            Err(Error::WriteBufferFull(_)) => Err(SendError::Full),
-            Err(_) => Err(SendError::Gone),
+        let bytes = message.len() as u64;
+        let waiting = self.taken.saturating_sub(self.written());
+        if self.is_behind() && waiting + bytes > OUTGOING_BYTES && !message.is_close() {
+            return Err(SendError::Full);
         }
+        self.taken += bytes;
+        self.unflushed = true;
+        Pin::new(&mut self.stream)
+            .start_send(message)
+            .map_err(|_| SendError::Gone)
+    }
+
+    /// Whether frames wait that the connection has not taken yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.taken > self.written()
+    }
+
+    /// How many bytes the connection has taken.
+    pub(crate) fn written(&self) -> u64 {
+        self.stream.get_ref().written
     }
 
     pub(crate) fn ping(&mut self) -> Result<(), SendError> {
@@ -142,7 +166,46 @@ impl Wire {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
             self.unflushed = false;
+            self.taken = self.written(); // without what tungstenite added: heads, pongs
         }
         flushed
+    }
+}
+
+/// A connection that counts what is written to it.
+struct Counted {
+    io: Upgraded,
+    written: u64,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written += bytes as u64;
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
     }
 }

@@ -61,6 +61,7 @@ impl WebSocket for Obedient {
         match message.topic() {
             "panic" => panic!("in info"),
             "slow" => tokio::time::sleep(Duration::from_secs(1)).await,
+            "never" => std::future::pending().await,
             _ => {}
         }
         let text = message.decode::<String>().unwrap();
@@ -240,6 +241,23 @@ async fn a_stop_closes_with_1001_and_calls_terminate() {
 
     assert_eq!(closed.await.unwrap(), Some(1001));
     assert_eq!(fixture.ended.recv().await.unwrap(), CloseReason::Shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_a_while_for_a_callback_and_then_calls_terminate_all_the_same() {
+    let mut fixture = Fixture::new();
+    let mut socket = fixture.socket().await;
+    socket.send_text("count").await;
+    socket.recv_text().await;
+    fixture.pubsub().broadcast("orders", "never", "");
+    tokio::task::yield_now().await;
+    let closed = tokio::spawn(socket.closed());
+    let start = tokio::time::Instant::now();
+    fixture.client.stop().await;
+
+    assert_eq!(closed.await.unwrap(), Some(1001));
+    assert_eq!(fixture.ended.recv().await.unwrap(), CloseReason::Shutdown);
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 /// Joins in `init` and lets the message come before the upgrade is done.

@@ -5,6 +5,7 @@ use nova_core::{App, Error, Flow, Head, Plugin, Request, Response, Result, metho
 use nova_core::{redirect, status, text};
 use nova_ws::testing::TestSocket;
 use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 /// Accepts or refuses as the query says, and tells when it ends.
@@ -130,6 +131,14 @@ async fn a_handshake_that_is_none_says_what_it_misses() {
 #[tokio::test]
 async fn an_origin_is_absent_or_the_host() {
     let (client, _) = client();
+    let twice = client
+        .get("/door")
+        .header("origin", "http://localhost")
+        .header("origin", "http://evil.example");
+    assert_eq!(
+        TestSocket::open(&client, twice).await.unwrap_err().status(),
+        403
+    );
     for (origin, expected) in [
         ("http://localhost:8080", 101),
         ("https://LOCALHOST:8080", 101),
@@ -182,6 +191,52 @@ async fn a_plugin_that_changes_the_101_ends_the_handler() {
 
     assert_eq!(refused.status(), 418);
     assert_eq!(ended.recv().await, Some(CloseReason::Disconnected));
+}
+
+/// Never lets an answer go.
+struct Holds;
+
+impl Plugin for Holds {
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_before_the_101_ends_the_handler() {
+    let (log, mut ended) = mpsc::unbounded_channel();
+    let app = App::builder()
+        .plugin("holds", Holds)
+        .global_plugins(["holds"])
+        .websocket("door", Door(log))
+        .route(("/door", "door", protocol("ws")));
+    let client = TestClient::new(app.build().unwrap());
+    let mut raw = client.connect();
+    let request = "GET /door HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    raw.write_all(request.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    drop(raw);
+
+    assert_eq!(ended.recv().await, Some(CloseReason::Disconnected));
+}
+
+#[tokio::test]
+async fn a_frame_right_behind_the_handshake_follows_the_101() {
+    let (client, _) = client();
+    let mut raw = client.connect();
+    let mut bytes =
+        b"GET /door HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            .to_vec();
+    bytes.extend(b"\x81\x82\0\0\0\0hi");
+    raw.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\x81\x02hi") {
+        answer.push(raw.read_u8().await.unwrap());
+    }
+
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
 }
 
 #[tokio::test]

@@ -185,6 +185,34 @@ async fn a_client_that_does_not_read_is_closed_and_slows_nobody() {
     assert!(close.is_some_and(|at| at + 64 > rest.len()));
 }
 
+#[tokio::test]
+async fn a_frame_that_is_longer_than_all_that_may_wait_reaches_a_client_that_reads() {
+    let (client, mut ended) = client();
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    let long = "a".repeat(3 * 1024 * 1024);
+    for _ in 0..2 {
+        client.pubsub().broadcast("feed", "text", &long);
+        assert_eq!(socket.recv_text().await.len(), long.len());
+    }
+    assert!(ended.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_whose_ping_still_waits_is_there_as_long_as_it_reads() {
+    let (client, mut ended) = client();
+    let mut raw = raw(&client).await;
+    client
+        .pubsub()
+        .broadcast("feed", "text", &"a".repeat(900_000));
+    let mut buffer = vec![0; 1000];
+    for _ in 0..120 {
+        sleep(Duration::from_secs(1)).await;
+        raw.read_exact(&mut buffer).await.unwrap();
+    }
+
+    assert!(ended.try_recv().is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_only_listens_stays_for_ever() {
     let (client, mut ended) = client();

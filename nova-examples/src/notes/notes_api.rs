@@ -1,20 +1,23 @@
 //! The JSON API: `/api/notes`.
 
+use std::sync::Arc;
+
 use http::header::LOCATION;
-use nova_core::{Error, Reply, Request, Result, complete, controller, json, status};
+use nova_core::{Error, Reply, Request, Result, controller, json, status};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
 
 /// Lists, shows, creates, changes and deletes notes, and broadcasts each change on the channel
 /// `notes`.
-///
-/// Storing and broadcasting stand in one [`complete`]: a client that hangs up in between leaves
-/// no note that nobody was told of.
 #[derive(Debug)]
 pub struct NotesApi {
     notes: NoteRepo,
+    /// Held from a change to its broadcast, so that all hear of the changes in the order in which
+    /// they were made. SQLite has one writer at a time anyway.
+    turn: Arc<Mutex<()>>,
 }
 
 controller!("notes_api" => NotesApi { index, show, create, update, delete });
@@ -27,7 +30,10 @@ struct Notes<'a> {
 impl NotesApi {
     /// The API over these notes.
     pub fn new(notes: NoteRepo) -> Self {
-        NotesApi { notes }
+        NotesApi {
+            notes,
+            turn: Arc::default(),
+        }
     }
 
     async fn index(&self, _request: Request) -> Result<Reply> {
@@ -48,12 +54,12 @@ impl NotesApi {
             Err(error) => return incomplete(error, "title, body and author required"),
         };
         let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let note = complete(async move {
+        let create = async move {
             let note = notes.create(new).await?;
             pubsub.broadcast("notes", "note_created", &note);
             Ok(note)
-        })
-        .await?;
+        };
+        let note = self.change(&request, create).await?;
         Ok(json(&note).header(LOCATION, format!("/api/notes/{}", note.id)))
     }
 
@@ -64,29 +70,44 @@ impl NotesApi {
             Err(error) => return incomplete(error, "title and body required"),
         };
         let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let updated = complete(async move {
+        let update = async move {
             let updated = notes.update(id, change).await?;
             if let Some(note) = &updated {
                 pubsub.broadcast("notes", "note_updated", note);
             }
             Ok(updated)
-        })
-        .await?;
+        };
+        let updated = self.change(&request, update).await?;
         Ok(updated.map_or_else(not_found, |note| json(&note)))
     }
 
     async fn delete(&self, request: Request) -> Result<Reply> {
         let id: i64 = request.binding("id")?;
         let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let deleted = complete(async move {
+        let delete = async move {
             let deleted = notes.delete(id).await?;
             if deleted {
                 pubsub.broadcast("notes", "note_deleted", &json!({ "id": id }));
             }
             Ok(deleted)
-        })
-        .await?;
+        };
+        let deleted = self.change(&request, delete).await?;
         Ok(if deleted { status(204) } else { not_found() })
+    }
+
+    /// Stores and broadcasts in one piece: a client that hangs up in between leaves no change
+    /// that nobody was told of.
+    async fn change<T: Send + 'static>(
+        &self,
+        request: &Request,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let work = async move {
+            let _turn = turn;
+            work.await
+        };
+        request.complete(work).await
     }
 }
 
