@@ -1,5 +1,10 @@
 //! What is wrong with an app is told when it is built: all of it, with its places.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::fs;
 
 use nova_core::{

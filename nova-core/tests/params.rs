@@ -1,5 +1,10 @@
 //! Bodies and query strings, with and without the `request` plugin.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use nova_core::testing::TestClient;
 use nova_core::{App, Group, Reply, Request, RequestOptions, RequestPlugin, Result, json};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,10 @@
 //! What becomes of the things that controllers return.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use nova_core::testing::TestClient;
 use nova_core::{
     App, Error, IntoReply, Reply, Request, Result, ResultExt, json, redirect, status, text,

@@ -1,5 +1,10 @@
 //! Which route answers a request, and what is said when none does.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use nova_core::testing::{TestClient, TestResponse};
 use nova_core::{App, AppBuilder, Group, IntoRoute, Request, Result, methods, text};
 

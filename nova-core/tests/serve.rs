@@ -1,5 +1,10 @@
 //! Listening, and stopping.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::sync::Arc;
 
 use nova_core::testing::TestClient;

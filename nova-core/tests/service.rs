@@ -1,5 +1,10 @@
 //! Services: they start with the app, are restarted, stop in reverse order, and can stop the app.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -83,7 +88,6 @@ async fn a_service_that_listens_ends_with_the_pubsub() {
 struct AtOnce(Arc<AtomicUsize>);
 
 impl Service for AtOnce {
-    #[expect(clippy::manual_async_fn, reason = "the panic comes before the future")]
     fn run(&self, _context: ServiceContext) -> impl Future<Output = Result<()>> + Send {
         assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "the first time");
         async { Ok(()) }

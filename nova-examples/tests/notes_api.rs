@@ -1,5 +1,10 @@
 //! The HTTP side of the notes app: every row of its table of answers.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use nova_core::testing::{TestClient, TestRequest, TestResponse};
 use nova_examples::notes::{self, NoteRepo};
 use serde_json::{Value, json};

@@ -1,5 +1,10 @@
 //! The live side of the notes app: each change reaches each socket, once and in order.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::sync::Arc;
 
 use nova_core::testing::TestClient;

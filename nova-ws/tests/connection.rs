@@ -1,5 +1,10 @@
 //! The life of a connection: frames, channels, outcomes, the end.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::time::Duration;
 
 use nova_core::pubsub::{Message, PubSub};

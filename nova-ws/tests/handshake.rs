@@ -1,5 +1,10 @@
 //! Who may upgrade, and what the others are told (RFC 6455 §4.2).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use nova_core::testing::{TestClient, TestResponse};
 use nova_core::{App, Error, Flow, Head, Plugin, Request, Response, Result, methods, protocol};
 use nova_core::{redirect, status, text};

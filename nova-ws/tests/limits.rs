@@ -1,5 +1,10 @@
 //! What a client may send, what may wait for it, and how it is found to be gone.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::time::Duration;
 
 use nova_core::testing::TestClient;

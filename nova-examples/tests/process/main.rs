@@ -1,5 +1,9 @@
 //! The notes app as a program of its own, seen from outside.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
 #![cfg(unix)]
 
 mod app;
