@@ -285,7 +285,7 @@ impl AppBuilder {
         for group in self.groups {
             groups.push(group.into_spec(|names| self.registry.chain(names, &mut errors)));
         }
-        let table = Table::compile(groups, global, &self.registry, &mut errors);
+        let table = router::compile(groups, global, &self.registry, &mut errors);
 
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));

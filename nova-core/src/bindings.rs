@@ -1,6 +1,7 @@
 //! What a path bound: the parts of it that a route's `{name}`s stand for.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -11,7 +12,15 @@ use smallvec::SmallVec;
 pub(crate) struct Bindings {
     /// Shared with the route; values that a test binds by hand have names of their own.
     names: Arc<[Box<str>]>,
-    values: SmallVec<[Box<str>; 2]>,
+    values: SmallVec<[Value; 4]>,
+}
+
+#[derive(Debug, Clone)]
+enum Value {
+    /// As it stands in the path of the request: no copy.
+    InPath(Range<usize>),
+    /// Other than it stands there.
+    Decoded(Box<str>),
 }
 
 /// A value with a percent sign that encodes nothing, or with bytes that are no UTF-8.
@@ -19,14 +28,19 @@ pub(crate) struct Bindings {
 pub(crate) struct BadEncoding;
 
 impl Bindings {
-    /// `values` as they stand in the path, one for each of `names`.
+    /// `values` as they were matched, one for each of `names`. Those that are parts of `path`,
+    /// the path of the request, are kept as such.
     pub(crate) fn decode<'p>(
         names: &Arc<[Box<str>]>,
         values: impl IntoIterator<Item = &'p str>,
+        path: &str,
     ) -> Result<Self, BadEncoding> {
         let values = values
             .into_iter()
-            .map(|value| percent_decode(value).map(|decoded| decoded.into()))
+            .map(|value| match percent_decode(value)? {
+                Cow::Borrowed(value) => Ok(Value::of(value, path)),
+                Cow::Owned(decoded) => Ok(Value::Decoded(decoded.into())),
+            })
             .collect::<Result<_, _>>()?;
         Ok(Bindings {
             names: Arc::clone(names),
@@ -37,16 +51,32 @@ impl Bindings {
     pub(crate) fn bind(&mut self, name: &str, value: &str) {
         let names = self.names.iter().map(|name| &**name).chain([name]);
         self.names = names.map(Box::from).collect();
-        self.values.push(value.into());
+        self.values.push(Value::Decoded(value.into()));
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    /// The value of `name` in `path`, the path of the request.
+    pub(crate) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<&'a str> {
         let position = self.names.iter().position(|one| &**one == name)?;
-        self.values.get(position).map(|value| &**value)
+        match self.values.get(position)? {
+            Value::InPath(range) => path.get(range.clone()),
+            Value::Decoded(value) => Some(value),
+        }
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
         &self.names
+    }
+}
+
+impl Value {
+    /// `value` may be a slice of `path`, or of a path that was put in order.
+    fn of(value: &str, path: &str) -> Self {
+        let start = (value.as_ptr() as usize).wrapping_sub(path.as_ptr() as usize);
+        let range = start..start.wrapping_add(value.len());
+        match path.get(range.clone()) {
+            Some(same) if std::ptr::eq(same, value) => Value::InPath(range),
+            _ => Value::Decoded(value.into()),
+        }
     }
 }
 
@@ -68,6 +98,23 @@ pub(crate) fn percent_decode(text: &str) -> Result<Cow<'_, str>, BadEncoding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_stands_in_the_path_is_not_copied() {
+        let names: Arc<[Box<str>]> = ["a", "b", "c"].map(Box::from).into();
+        let path = "/x/7/a%20b";
+        let elsewhere = String::from("7");
+        let bindings = Bindings::decode(&names, [&path[3..4], &path[5..], &elsewhere], path);
+        let bindings = bindings.unwrap();
+
+        assert!(matches!(
+            bindings.values[0],
+            Value::InPath(Range { start: 3, end: 4 })
+        ));
+        assert!(matches!(bindings.values[2], Value::Decoded(_)));
+        let values = ["a", "b", "c", "d"].map(|name| bindings.get(name, path));
+        assert_eq!(values, [Some("7"), Some("a b"), Some("7"), None]);
+    }
 
     #[test]
     fn parts_are_decoded_and_bad_encoding_is_told() {

@@ -181,7 +181,7 @@ impl Head {
     /// 404 if the value is no `T`: there is nothing under such a path. 500 if the route binds no
     /// such name; the log says which names it binds.
     pub fn binding<T: FromStr>(&self, name: &str) -> Result<T> {
-        let Some(value) = self.bindings.get(name) else {
+        let Some(value) = self.bindings.get(name, self.path()) else {
             let bound = crate::build_error::listed(self.bindings.names());
             return Err(Error::internal(format!(
                 "the route binds no `{name}`; it binds {bound}"

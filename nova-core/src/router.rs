@@ -1,11 +1,16 @@
 //! From route tuples, in Rust or in `router.toml`, to the table that answers requests.
 
+mod compile;
 pub(crate) mod file;
 mod group;
+mod path;
 mod pattern;
 mod registry;
 mod table;
+mod tree;
 
+pub(crate) use compile::compile;
 pub use group::{Group, Handler, IntoRoute, Route, RouteOptions, methods, protocol};
+pub(crate) use path::{Endpoint, Target};
 pub(crate) use registry::{Registry, plugin_with_options, plugin_without_options};
-pub(crate) use table::{Endpoint, Found, Table, Target};
+pub(crate) use table::{Found, Table};

@@ -1,0 +1,148 @@
+//! The routes of one path: which of them a method gets, and what is said when none does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method};
+
+use super::table::Found;
+use crate::controller::Action;
+use crate::origin::Origin;
+use crate::plugin::Chain;
+use crate::protocol::ProtocolHandler;
+use crate::request::Head;
+
+/// The routes of one path.
+#[derive(Default)]
+pub(super) struct Path {
+    /// Few: a list is quicker than a map.
+    http: Vec<(Method, Arc<Endpoint>)>,
+    /// The route without `methods`.
+    any: Option<Arc<Endpoint>>,
+    protocol: Option<Arc<Endpoint>>,
+    allow: Option<HeaderValue>,
+}
+
+/// One route, with all that a request to it needs.
+pub(crate) struct Endpoint {
+    /// For the log: what was matched and who answers.
+    pub(crate) name: String,
+    pub(crate) chain: Chain,
+    pub(crate) target: Target,
+    pub(super) names: Arc<[Box<str>]>,
+    pub(super) origin: Origin,
+}
+
+/// Who answers.
+pub(crate) enum Target {
+    Action(Action),
+    Protocol(Arc<dyn ProtocolHandler>),
+}
+
+impl Path {
+    /// Adds a route. Gives what other routes answer already, and where those stand.
+    pub(super) fn add(
+        &mut self,
+        endpoint: Arc<Endpoint>,
+        methods: Option<Vec<Method>>,
+    ) -> Vec<(String, Origin)> {
+        let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.origin.clone());
+        match (&endpoint.target, methods) {
+            (Target::Protocol(_), _) => match &self.protocol {
+                Some(first) => return vec![known("upgrades of", first)],
+                None => self.protocol = Some(endpoint),
+            },
+            (Target::Action(_), None) => {
+                let named = self.http.first().map(|(_, endpoint)| endpoint);
+                match self.any.as_ref().or(named) {
+                    Some(first) => return vec![known("some methods of", first)],
+                    None => self.any = Some(endpoint),
+                }
+            }
+            (Target::Action(_), Some(methods)) => {
+                let mut conflicts = Vec::new();
+                for wanted in methods {
+                    let named = self.http.iter().find(|(method, _)| *method == wanted);
+                    match named.map(|(_, first)| first).or(self.any.as_ref()) {
+                        Some(first) => conflicts.push(known(wanted.as_str(), first)),
+                        None => self.http.push((wanted, Arc::clone(&endpoint))),
+                    }
+                }
+                return conflicts;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The route that answers, if there is one.
+    pub(super) fn endpoint(&self, head: &Head) -> Option<&Arc<Endpoint>> {
+        let method = head.method();
+        if let Some(endpoint) = &self.protocol
+            && method == Method::GET
+            && let Target::Protocol(handler) = &endpoint.target
+            && (handler.claims(head) || self.has_no_get())
+        {
+            return Some(endpoint);
+        }
+        let named = |wanted: &Method| {
+            let found = self.http.iter().find(|(method, _)| method == wanted);
+            found.map(|(_, endpoint)| endpoint)
+        };
+        named(method)
+            .or_else(|| named(&Method::GET).filter(|_| method == Method::HEAD))
+            .or(self.any.as_ref())
+    }
+
+    /// What a method gets that no route answers.
+    pub(super) fn no_endpoint(&self, method: &Method) -> Found<'_> {
+        match &self.allow {
+            Some(allow) if method == Method::OPTIONS => Found::Options(allow, &self.first().chain),
+            Some(allow) => Found::MethodNotAllowed(allow),
+            None => Found::Nothing,
+        }
+    }
+
+    fn has_no_get(&self) -> bool {
+        self.any.is_none() && !self.http.iter().any(|(method, _)| method == Method::GET)
+    }
+
+    fn first(&self) -> &Endpoint {
+        let mut all = self.http.iter().map(|(_, endpoint)| endpoint);
+        all.next()
+            .or(self.any.as_ref())
+            .or(self.protocol.as_ref())
+            .expect("a path has a route")
+    }
+
+    /// Prepares what `allow` lists, once all routes are there.
+    pub(super) fn list_methods(&mut self) {
+        self.allow = self.allowed();
+    }
+
+    /// What `allow` lists (RFC 9110 §10.2.1): the methods of the routes, `HEAD` beside `GET`, and
+    /// `OPTIONS`. Nothing for a route that answers all.
+    fn allowed(&self) -> Option<HeaderValue> {
+        if self.any.is_some() {
+            return None;
+        }
+        let mut methods: Vec<&Method> = self.http.iter().map(|(method, _)| method).collect();
+        if self.protocol.is_some() && self.has_no_get() {
+            methods.insert(0, &Method::GET);
+        } else if let Some(get) = methods.iter().position(|method| **method == Method::GET)
+            && !methods.contains(&&Method::HEAD)
+        {
+            methods.insert(get + 1, &Method::HEAD);
+        }
+        if !methods.contains(&&Method::OPTIONS) {
+            methods.push(&Method::OPTIONS);
+        }
+        let names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+        HeaderValue::from_str(&names.join(", ")).ok()
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.name)
+    }
+}
