@@ -153,9 +153,13 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stopping = life.stopping();
+    let shared = Arc::new((core, life)); // one count for each request, not one for each part
     let service = service_fn(move |request| {
-        let (core, life) = (Arc::clone(&core), life.clone());
-        async move { Ok::<_, Infallible>(core.respond(request, peer, &life).await) }
+        let shared = Arc::clone(&shared);
+        async move {
+            let (core, life) = &*shared;
+            Ok::<_, Infallible>(core.respond(request, peer, life).await)
+        }
     });
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
     // half a request or a malformed one. See `docs/design/server.md`.
