@@ -16,7 +16,7 @@ use crate::plugin::{Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::IntoReply;
 use crate::request::Request;
-use crate::router::{self, Group, IntoRoute, Registry, Table};
+use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Table};
 use crate::service::{NamedService, PubSubService, Service};
 
 /// An app that is complete and correct, ready to be served by [`run`](crate::run).
@@ -85,7 +85,7 @@ pub struct AppBuilder {
     config_file: Option<(PathBuf, Origin)>,
     router_file: Option<(PathBuf, Origin)>,
     registry: Registry,
-    global_plugins: Vec<(String, Origin)>,
+    global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
     errors: Vec<BuildError>,
@@ -116,7 +116,9 @@ impl AppBuilder {
             .service("pubsub", PubSubService)
     }
 
-    /// The folder of the app: `nova.toml` and `router.toml` in it are read.
+    /// The folder of the app, usually `env!("CARGO_MANIFEST_DIR")`: `nova.toml` and `router.toml`
+    /// in it are read, and both must be there; an empty `nova.toml` leaves all settings at their
+    /// defaults. A relative folder is one below the working directory.
     #[must_use]
     #[track_caller]
     pub fn root(self, folder: impl AsRef<Path>) -> Self {
@@ -125,7 +127,8 @@ impl AppBuilder {
             .router_file(folder.join("router.toml"))
     }
 
-    /// The file with the settings. **Default:** none, and so the default settings.
+    /// The file with the settings, as [`Config`] describes them. **Default:** none, and so the
+    /// default settings.
     #[must_use]
     #[track_caller]
     pub fn config_file(mut self, file: impl Into<PathBuf>) -> Self {
@@ -135,6 +138,36 @@ impl AppBuilder {
 
     /// The file with the routes. **Default:** none, and so only those of
     /// [`route`](Self::route) and [`group`](Self::group).
+    ///
+    /// ```toml
+    /// # Plugins of all groups that list none of their own, and of requests without a route:
+    /// # a name, or a name with options.
+    /// plugins = ["audit"]
+    ///
+    /// [[group]]
+    /// prefix  = "/api"
+    /// # In place of the global list:
+    /// plugins = [["request", { decode_json_body = true }]]
+    /// routes = [
+    ///     # [path, who answers, options]
+    ///     ["/notes",         "notes_api::index", { methods = ["get"] }],
+    ///     ["/notes/{id}",    "notes_api::show",  { methods = ["get"] }],
+    ///     ["/files/{*rest}", "files::show"],
+    ///     ["/notifications", "notifications",    { protocol = "ws" }],
+    /// ]
+    /// ```
+    ///
+    /// - **Who answers** is an action of a [`controller`](Self::controller), a function registered
+    ///   as an [`action`](Self::action), or, with a `protocol`, a handler of that protocol.
+    /// - **Paths**: `{id}` binds one segment, `{*rest}` at the end binds zero or more; Nova's `:id`
+    ///   and `[...]` mean the same, and the rest of `[...]` is called `pathinfo`. Segment by
+    ///   segment, a static one comes before a binding and a binding before a rest, in whatever
+    ///   order the routes stand. Values are percent-decoded; bad encoding is a 400. One slash at
+    ///   the end and repeated slashes count for nothing; two at the end are a 404.
+    /// - **Methods** left out means all. `HEAD` is answered by a `GET` route, `OPTIONS` and the 405
+    ///   by the methods of the path. A `ws` route may share its path with others.
+    ///
+    /// Two routes for the same requests are a mistake. [`build`](Self::build) tells of all of them.
     #[must_use]
     #[track_caller]
     pub fn router_file(mut self, file: impl Into<PathBuf>) -> Self {
@@ -207,7 +240,9 @@ impl AppBuilder {
     #[track_caller]
     pub fn global_plugins<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let origin = Origin::caller();
-        let named = names.into_iter().map(|name| (name.into(), origin.clone()));
+        let named = names
+            .into_iter()
+            .map(|name| GroupPlugin::Registered(name.into(), origin.clone()));
         self.global_plugins.extend(named);
         self
     }
@@ -279,11 +314,14 @@ impl AppBuilder {
         let router_file = read_file(self.router_file, &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
         let file = file.unwrap_or_default();
-        let global = self.registry.chain(self.global_plugins, &mut errors);
-        let global = global.iter().cloned().chain(file.plugins).collect();
+        let in_rust = self.global_plugins.into_iter();
+        let global = in_rust
+            .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
+            .chain(file.plugins)
+            .collect();
         let mut groups = file.groups;
         for group in self.groups {
-            groups.push(group.into_spec(|names| self.registry.chain(names, &mut errors)));
+            groups.push(group.into_spec(|plugin| self.registry.group_plugin(plugin, &mut errors)));
         }
         let table = router::compile(groups, global, &self.registry, &mut errors);
 

@@ -235,6 +235,15 @@ impl BuildError {
                     (None, None) => Ok(()),
                 }
             }
+            BuildError::Unreadable { file, source, .. }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                let empty = match file.file_name().is_some_and(|name| name == "nova.toml") {
+                    true => "; an empty one leaves all settings at their defaults",
+                    false => "",
+                };
+                write!(f, "\nhelp: create the file{empty}")
+            }
             BuildError::DuplicateName { first, .. } | BuildError::Conflict { first, .. } => {
                 write!(f, "\nhelp: the first one is at {first}")
             }
@@ -289,6 +298,12 @@ pub(crate) fn nearest<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>)
 /// actions of a controller would be alike.
 fn likeness(wrong: &str, name: &str) -> f64 {
     let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
+    let wrong = match wrong.split_once(['.', ':', '/', '#']) {
+        Some((controller, action)) if name.contains("::") => {
+            format!("{controller}::{}", action.trim_start_matches(':'))
+        }
+        _ => wrong,
+    };
     match (wrong.split_once("::"), name.split_once("::")) {
         (Some((wrong, wrong_action)), Some((name, action))) => {
             f64::min(likeness(wrong, name), likeness(wrong_action, action))
@@ -312,7 +327,14 @@ mod tests {
         let names = ["notes_api::index", "notes_api::show", "heartbeat"];
         assert_eq!(nearest("notes_api::idnex", names).unwrap(), names[0]);
         assert_eq!(nearest("Heartbeat", names).unwrap(), "heartbeat");
-        assert_eq!(nearest("note_api::shw", names).unwrap(), "notes_api::show");
+        for near in [
+            "note_api::shw",
+            "notes_api.show",
+            "notes_api:show",
+            "notes_api#show",
+        ] {
+            assert_eq!(nearest(near, names).unwrap(), "notes_api::show", "{near}");
+        }
         for far in ["zzz", "notes_api", "notes_api::list", "notes_api::destroy"] {
             assert_eq!(nearest(far, names), None, "{far}");
         }

@@ -1,8 +1,5 @@
 //! The settings of an app: `nova.toml`, the environment's part of it, and variables over both.
-//!
-//! A setting is looked up in three layers: the environment variable `NOVA_SERVER__LISTEN`, the
-//! table `[dev.server]` of the running environment, and the table `[server]`. The first that has
-//! it wins; every layer is checked.
+//! [`Config`] says which has the last word.
 
 mod file;
 mod server;
@@ -14,6 +11,14 @@ pub(crate) use file::read;
 pub use server::ServerConfig;
 
 /// All settings, with their defaults filled in.
+///
+/// A setting is looked up in three layers; the first that has it wins:
+/// 1. an environment variable, such as `NOVA_SERVER__LISTEN` for `listen` in `[server]`; only
+///    names that begin with `NOVA_` and have two underscores are settings,
+/// 2. the table of the environment that runs in `nova.toml`, such as `[dev.server]`,
+/// 3. the table for all environments, such as `[server]`.
+///
+/// Every layer is checked, also that of the environment that does not run.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Config {

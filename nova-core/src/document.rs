@@ -21,6 +21,8 @@ pub(crate) struct Document {
     source: Source,
     /// The file, with spaces in place of what cannot be read: all places stay what they are.
     text: String,
+    /// What may help with a key that stands twice.
+    again: String,
 }
 
 impl Document {
@@ -34,6 +36,10 @@ impl Document {
         let mut document = Document {
             source: Source::File(Arc::clone(file)),
             text: file.text().to_owned(),
+            again: lists
+                .iter()
+                .map(|list| format!("; another {list} begins with `[[{list}]]`"))
+                .collect(),
         };
         document.leave_out_single_brackets(lists, errors);
         document.leave_out_errors(errors);
@@ -90,57 +96,79 @@ impl Document {
         {
             let own = statement_around(&self.text, start(error));
             let above = statement_around(&self.text, own.start.saturating_sub(1));
-            let ends = |statement: &Range<usize>| {
-                is_header(&self.text[statement.clone()])
-                    || self.without(statement, &found).is_none()
+            let spoils = |statement: &Range<usize>| {
+                !is_header(&self.text[statement.clone()]) && self.spoils_others(statement, &found)
             };
-            if !ends(&above) {
+            let of_own = || found.iter().filter(|other| own.contains(&start(other)));
+            if spoils(&above) {
                 // The error is where the parser noticed that the statement above does not end.
-                let first_line = self.text[above.clone()].lines().next().unwrap_or_default();
-                errors.push(BuildError::Syntax {
-                    message: "this does not end: a bracket or a quote is missing".to_owned(),
-                    origin: self.source.at(above.start..above.start + first_line.len()),
-                });
+                errors.push(self.unbalanced(&above));
                 blank(&mut self.text, above);
-            } else {
-                let line = line_number(&self.text, start(error));
-                let lost_its_way = found.iter().any(|other| {
-                    own.contains(&start(other))
-                        && line_number(&self.text, start(other)) != line
-                        && is_about_structure(other)
-                });
+            } else if is_header(&self.text[own.clone()]) {
                 errors.push(self.told(error));
-                told_lines.insert(line);
-                if is_header(&self.text[own.clone()]) {
-                    let end = section_end(&self.text, own.end);
-                    blank(&mut self.text, own.start..end);
-                } else if lost_its_way || !ends(&own) {
-                    blank(&mut self.text, own);
-                }
+                let end = section_end(&self.text, own.end);
+                blank(&mut self.text, own.start..end);
+            } else if of_own().all(is_mild) && !spoils(&own) {
+                errors.push(self.told(error));
+                told_lines.insert(line_number(&self.text, start(error)));
+            } else {
+                let told = match is_mild(error) || matches(&self.text[own.clone()]) {
+                    true => self.told(error),
+                    false => self.unbalanced(&own),
+                };
+                errors.push(told);
+                blank(&mut self.text, own);
             }
             found = syntax_errors(&self.text);
         }
     }
 
-    /// The errors that remain without `statement`, if errors outside of it go away.
-    fn without(&self, statement: &Range<usize>, found: &[Error]) -> Option<Vec<Error>> {
+    /// Whether errors outside of `statement` go away without it.
+    fn spoils_others(&self, statement: &Range<usize>, found: &[Error]) -> bool {
         let mut text = self.text.clone();
         blank(&mut text, statement.clone());
-        let remaining = syntax_errors(&text);
         let elsewhere = |errors: &[Error]| {
             let outside = errors.iter().filter(|e| !statement.contains(&start(e)));
             outside.count()
         };
-        (elsewhere(&remaining) < elsewhere(found)).then_some(remaining)
+        elsewhere(&syntax_errors(&text)) < elsewhere(found)
+    }
+
+    /// A statement that the parser cannot find its way through: told at its first line of a list
+    /// in which the brackets do not match, or else at its beginning.
+    fn unbalanced(&self, statement: &Range<usize>) -> BuildError {
+        let mut within = lines(&self.text)
+            .into_iter()
+            .filter(|line| statement.contains(&line.start));
+        let first = within.next().unwrap_or(statement.clone());
+        let culprit = within.find(|line| {
+            let text = self.text[line.clone()].trim();
+            text.starts_with('[') && !matches(text)
+        });
+        let line = culprit.unwrap_or(first);
+        let text = &self.text[line.clone()];
+        let start = line.start + (text.len() - text.trim_start().len());
+        BuildError::Syntax {
+            message: "a bracket or a quote is missing here, or one is too many".to_owned(),
+            origin: self.source.at(start..start + text.trim().len()),
+        }
     }
 
     fn told(&self, error: &Error) -> BuildError {
         let span = error.span().unwrap_or_default();
         let text = &self.text[span.start.min(self.text.len())..span.end.min(self.text.len())];
+        let line_end = self.text[span.start.min(self.text.len())..].find('\n');
+        let rest = &self.text[span.start.min(self.text.len())..];
+        let rest = rest[..line_end.unwrap_or(rest.len())].trim_start();
         let message = match error.message() {
-            "duplicate key" => format!("`{text}` is set a second time"),
+            "duplicate key" => format!("`{text}` is set a second time{}", self.again),
+            _ if rest.starts_with("//") => "a comment begins with `#`".to_owned(),
+            _ if rest.starts_with(':') => "between a key and its value stands `=`".to_owned(),
             // The parser takes whatever begins like no other value for a number.
-            other if other.contains("invalid float") => "a string stands in quotes".to_owned(),
+            other if other.contains("invalid float") || other.contains("must be quoted") => {
+                "this is no value: text stands in quotes, and a number has digits and `_` only"
+                    .to_owned()
+            }
             other => other.to_owned(),
         };
         // What is missing at the end of the file is missing behind its last character.
@@ -220,12 +248,39 @@ fn section_end(text: &str, at: usize) -> usize {
         .map_or(text.len(), |line| line.start)
 }
 
-/// Whether an error says that the parser takes one thing for another, as it does after a missing
-/// bracket, rather than that something small is missing.
-fn is_about_structure(error: &Error) -> bool {
-    ["inline table", "unclosed", "table open"]
-        .iter()
-        .any(|part| error.message().contains(part))
+/// Whether the brackets and quotes of some lines match.
+fn matches(text: &str) -> bool {
+    let (mut open, mut quote, mut comment) = (Vec::new(), None, false);
+    for c in text.chars() {
+        match (quote, c) {
+            (_, '\n') if quote.is_some() => return false,
+            (_, '\n') => comment = false,
+            _ if comment => {}
+            (Some(begun), c) if begun == c => quote = None,
+            (Some(_), _) => {}
+            (None, '#') => comment = true,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[') => open.push(']'),
+            (None, '{') => open.push('}'),
+            (None, ']' | '}') if open.pop() != Some(c) => return false,
+            (None, _) => {}
+        }
+    }
+    open.is_empty() && quote.is_none()
+}
+
+/// Whether the parser goes on well after an error: something small is missing, or a value is none.
+fn is_mild(error: &Error) -> bool {
+    let message = error.message();
+    [
+        "missing comma between array elements",
+        "string values must be quoted",
+        "invalid boolean",
+        "invalid float",
+        "duplicate key",
+    ]
+    .iter()
+    .any(|mild| message.contains(mild))
 }
 
 /// Puts spaces in place of everything but the ends of lines.
@@ -265,7 +320,12 @@ mod tests {
         for (right, wrong, line) in [
             ("routes = [\n", "routes = \n", 3),
             ("\"d\"],\n]\n", "\"d\"],\n\n", 3),
-            ("\"b\"],\n  [\"/c", "\"b\",\n  [\"/c", 3),
+            ("\"b\"],\n  [\"/c", "\"b\",\n  [\"/c", 4),
+            ("\"d\"],\n]", "\"d\",\n]", 5),
+            ("  [\"/c", "  [[\"/c", 5),
+            ("\"b\"],\n  [\"/c", "\"b\", { methods : 1 }],\n  [\"/c", 4),
+            ("\"b\"],\n  [\"/c", "\"b\", { met hods = 1 }],\n  [\"/c", 4),
+            ("[[group]]\nprefix", "prefix", 8),
             ("[\"/a\", \"b\"],\n  [\"/c", "[\"/a, \"b\"],\n  [\"/c", 4),
             ("[\"/a\", \"b\"],\n  [\"/c", "[\"/a\", b],\n  [\"/c", 4),
             ("prefix = \"/x\"", "prefix = \"/x", 8),

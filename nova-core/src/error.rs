@@ -27,7 +27,8 @@ use http::StatusCode;
 /// ```
 ///
 /// The client gets a problem document (RFC 9457) with the status and, from [`Error::new`], the
-/// message. The text of a wrapped error may tell too much, so it goes to the log only.
+/// message. The text of a wrapped error may tell too much, so it goes to the log only: at `error`
+/// for 5xx, and at `debug` for 4xx, which are the client's.
 pub struct Error {
     status: StatusCode,
     /// For the client.
@@ -136,8 +137,7 @@ impl fmt::Debug for Error {
 
 /// Names the status of an error where it happens.
 pub trait ResultExt<T> {
-    /// Turns the error into an [`Error`] with this status. The client gets the status; what went
-    /// wrong goes to the log.
+    /// Turns the error into an [`Error`] with this status, and leaves all else as [`Error`] has it.
     ///
     /// # Errors
     /// Whatever `self` was.

@@ -77,7 +77,7 @@ pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{IntoReply, Reply, json, redirect, status, text};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
-pub use router::{Group, Handler, IntoRoute, Route, RouteOptions, methods, protocol};
+pub use router::{Group, Handler, IntoHandler, IntoRoute, Route, RouteOptions, methods, protocol};
 pub use run::run;
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use stopping::Stopping;

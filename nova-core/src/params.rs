@@ -1,5 +1,7 @@
 //! Forms, query strings and JSON into types.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -43,14 +45,17 @@ impl Kind {
         match self {
             Kind::Json => {
                 let mut json = serde_json::Deserializer::from_slice(body);
-                let read =
-                    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-                        match error.inner().classify() {
-                            serde_json::error::Category::Data => wrong_field(&error),
-                            _ => malformed_json(error.inner()),
-                        }
-                    })?;
-                json.end().map_err(|error| malformed_json(&error))?;
+                let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+                    match error.inner().classify() {
+                        // serde stops here; what follows may be no JSON at all.
+                        serde_json::error::Category::Data => match check_json(body) {
+                            Ok(()) => wrong_field(&error),
+                            Err(malformed) => malformed,
+                        },
+                        _ => malformed(error.inner()),
+                    }
+                })?;
+                json.end().map_err(|error| malformed(&error))?;
                 Ok(read)
             }
             Kind::Form => {
@@ -67,14 +72,15 @@ impl Kind {
     /// 400 if it is not.
     pub(crate) fn check(self, body: Bytes) -> Result<Params> {
         match self {
-            Kind::Json => {
-                let text = std::str::from_utf8(&body)
-                    .map_err(|error| Error::new(400, format!("the JSON is malformed: {error}")))?;
-                serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed_json(&error))?;
-            }
+            Kind::Json => check_json(&body)?,
             Kind::Form => check_form(&body)?,
         }
-        Ok(Params { kind: self, body })
+        Ok(self.unchecked(body))
+    }
+
+    /// A body that [`Params::decode`] will find to be well-formed or not.
+    pub(crate) fn unchecked(self, body: Bytes) -> Params {
+        Params { kind: self, body }
     }
 }
 
@@ -87,6 +93,7 @@ impl Params {
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         let is_object = || self.body.trim_ascii_start().starts_with(b"{");
         if self.kind == Kind::Json && !is_object() {
+            check_json(&self.body)?;
             return Err(Error::new(422, "the parameters are a JSON object"));
         }
         self.kind.decode(&self.body)
@@ -106,7 +113,15 @@ pub(crate) fn check_form(form: &[u8]) -> Result<()> {
     }
 }
 
-fn malformed_json(error: &serde_json::Error) -> Error {
+/// 400 unless `json` is one whole JSON value.
+fn check_json(json: &[u8]) -> Result<()> {
+    let text = std::str::from_utf8(json).map_err(|error| malformed(&error))?;
+    serde_json::from_str::<IgnoredAny>(text)
+        .map(|_| ())
+        .map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &dyn Display) -> Error {
     Error::new(400, format!("the JSON is malformed: {error}"))
 }
 
@@ -160,6 +175,8 @@ mod tests {
             (Kind::Json, r#"{"title":"a","count":"1"}"#, Some(422)),
             (Kind::Json, "[]", Some(422)),
             (Kind::Json, r#"["a",1]"#, Some(422)),
+            (Kind::Json, r#"{"title":1, "#, Some(400)),
+            (Kind::Json, r#"{"title":1} x"#, Some(400)),
             (Kind::Json, "\"\u{e9}", Some(400)),
             (Kind::Form, "title=a&count=1", None),
             (Kind::Form, "title=a&count=x", Some(422)),
@@ -167,6 +184,12 @@ mod tests {
             (Kind::Form, "title=%zz&count=1", Some(400)),
             (Kind::Form, "title=%ff&count=1", Some(400)),
         ] {
+            let unchecked = kind.unchecked(Bytes::from(body));
+            assert_eq!(
+                status(unchecked.decode::<Order>()),
+                expected,
+                "unchecked: {body}"
+            );
             let checked = kind.check(Bytes::from(body));
             let decoded = checked.and_then(|params| params.decode::<Order>());
             assert_eq!(status(decoded), expected, "{body}");

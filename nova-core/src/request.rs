@@ -109,6 +109,9 @@ impl Request {
     /// 400 if the body is malformed or empty JSON, 415 if it is neither a form nor JSON, 422 with
     /// the name of the field if it is no `T`, and those of [`body`](Self::body). JSON that is no
     /// object is 422 too; [`json`](Self::json) reads any.
+    ///
+    /// # Cancel safety
+    /// As [`body`](Self::body)'s.
     pub async fn params<T: DeserializeOwned>(&mut self) -> Result<T> {
         if let Some(params) = &self.head.params {
             return params.decode();
@@ -120,7 +123,7 @@ impl Request {
             None if body.is_empty() => Kind::Form,
             None => return Err(Error::new(415, NO_PARAMS)),
         };
-        kind.check(body)?.decode()
+        kind.unchecked(body).decode()
     }
 
     /// The body as JSON, as a `T`, whatever the content type says.
@@ -128,6 +131,9 @@ impl Request {
     /// # Errors
     /// 400 if it is malformed or empty, 422 with the path of the field if it is no `T`, and those
     /// of [`body`](Self::body).
+    ///
+    /// # Cancel safety
+    /// As [`body`](Self::body)'s.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
         let body = self.body().await?;
         Kind::Json.decode(&body)

@@ -10,7 +10,8 @@ mod table;
 mod tree;
 
 pub(crate) use compile::compile;
-pub use group::{Group, Handler, IntoRoute, Route, RouteOptions, methods, protocol};
+pub(crate) use group::GroupPlugin;
+pub use group::{Group, Handler, IntoHandler, IntoRoute, Route, RouteOptions, methods, protocol};
 pub(crate) use path::{Endpoint, Target};
 pub(crate) use registry::{Registry, plugin_with_options, plugin_without_options};
 pub(crate) use table::{Found, Table};

@@ -36,8 +36,8 @@ use crate::server;
 /// ```
 ///
 /// It makes the runtime, writes the log to standard error (at `info`, or as `RUST_LOG` says)
-/// unless the program has installed a subscriber of its own, calls `app`, and listens where
-/// `server.listen` says. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets
+/// unless the program has installed a subscriber of its own, calls `app`, listens where
+/// `server.listen` says, and prints the URL to standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets
 /// are closed, services stop in reverse order. A second one ends it at once.
 ///
 /// The exit code is 0 after such a stop. It is 1 when the app cannot be built, when it cannot
@@ -115,7 +115,8 @@ fn outcome<E: std::fmt::Display>(ended: Result<(), E>) -> ExitCode {
 
 fn announce(listener: &TcpListener, wanted: SocketAddr, environment: &str) {
     let address = listener.local_addr().unwrap_or(wanted);
-    info!("listening on http://{address} ({environment})");
+    // Not in the log, whose level may leave it out: whoever starts an app wants to know.
+    eprintln!("listening on http://{address} ({environment})");
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {

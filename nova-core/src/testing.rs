@@ -104,21 +104,17 @@ impl TestClient {
     }
 
     /// A bare connection, for a test that writes its own bytes.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn connect(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         self.served.connect(theirs, None);
         ours
     }
 
-    /// Sends an upgrade, and gives the raw connection behind the 101, or the refusal.
-    ///
-    /// # Errors
-    /// The answer, if it is not a 101.
-    pub async fn upgrade(
-        &self,
-        request: TestRequest<'_>,
-    ) -> Result<(TestResponse, Upgraded), TestResponse> {
-        let mut response = self.send(request.parts).await;
+    async fn upgrade(&self, parts: Parts) -> Result<(TestResponse, Upgraded), TestResponse> {
+        let mut response = self.send(parts).await;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(read(response).await);
         }
@@ -207,6 +203,17 @@ impl TestRequest<'_> {
         self.parts.body = body.into();
         self
     }
+
+    /// Sends it as an upgrade, and gives the 101 and the raw connection behind it.
+    ///
+    /// # Errors
+    /// The answer, if it is not a 101.
+    ///
+    /// # Panics
+    /// If the app does not answer.
+    pub async fn upgrade(self) -> Result<(TestResponse, Upgraded), TestResponse> {
+        self.client.upgrade(self.parts).await
+    }
 }
 
 impl<'c> IntoFuture for TestRequest<'c> {
@@ -248,11 +255,17 @@ impl TestResponse {
     }
 
     /// The body as text.
+    ///
+    /// # Panics
+    /// If it is not UTF-8.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is text in UTF-8")
     }
 
     /// The body as JSON.
+    ///
+    /// # Panics
+    /// If it is no JSON, or no `T`.
     pub fn json<T: DeserializeOwned>(&self) -> T {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("the body is not that JSON: {error}: {:?}", self.body))
@@ -336,6 +349,9 @@ impl RequestBuilder {
     }
 
     /// The request.
+    ///
+    /// # Panics
+    /// If its path is none.
     pub fn build(self) -> Request {
         let mut head = http::Request::builder()
             .method(self.parts.method)
@@ -378,7 +394,10 @@ impl Parts {
     fn header(&mut self, name: &str, value: &str) {
         let value = valid("header value", value, HeaderValue::from_str(value));
         let name: HeaderName = valid("header name", name, name.parse());
-        self.headers.append(name, value);
+        match name {
+            CONTENT_TYPE => self.headers.insert(name, value).is_some(),
+            _ => self.headers.append(name, value),
+        };
     }
 
     fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
@@ -397,7 +416,8 @@ impl Parts {
 
     fn content_type(&mut self, content_type: &'static str) {
         self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            .entry(CONTENT_TYPE)
+            .or_insert(HeaderValue::from_static(content_type));
     }
 }
 

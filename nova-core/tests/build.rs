@@ -271,11 +271,23 @@ fn a_name_for_something_else_says_what_to_do() {
         ),
         (
             r#"["/a", "chat", { protocol = "websocket" }]"#,
+            "help: a similar name is registered: `ws`",
+        ),
+        (
+            r#"["/a", "chat", { protocol = "quic" }]"#,
             "help: the protocols are `ws` and `http`",
         ),
         (
             r#"["/a", "notes::destroy"]"#,
-            "help: the actions of `notes` are `index` and `show`",
+            "help: `notes` lists `index` and `show` in `controller!`",
+        ),
+        (
+            r#"["/a", "notes"]"#,
+            "help: `notes` lists `index` and `show` in `controller!`",
+        ),
+        (
+            r#"["/a", "notes.index"]"#,
+            "help: a similar name is registered: `notes::index`",
         ),
         (
             r#"["/a", "users::index"]"#,
@@ -293,7 +305,7 @@ fn what_stands_in_the_wrong_place_says_where_it_belongs() {
     for (router, expected) in [
         (
             format!("routes = {route}\n"),
-            "1:1: `routes` stands below a `[[group]]`",
+            "1:1: `routes` belongs in a `[[group]]`",
         ),
         (
             "plugins = []\n".to_owned(),
@@ -309,8 +321,7 @@ fn what_stands_in_the_wrong_place_says_where_it_belongs() {
     fs::write(&settings, "listen = \"127.0.0.1:1\"\n").unwrap();
     let told = builder().config_file(settings).build().unwrap_err();
     assert!(
-        told.to_string()
-            .contains("`listen` stands below `[server]`"),
+        told.to_string().contains("`listen` belongs in `[server]`"),
         "{told}"
     );
 }
@@ -502,6 +513,7 @@ fn a_missing_file_is_named_with_the_call_that_wants_it() {
             told.contains(&format!("`/nowhere/{file}` cannot be read: ")),
             "{told}"
         );
+        assert!(told.contains("help: create the file"), "{told}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Who is on which channel of this node, and the walk that delivers a message to them.
 //!
 //! A channel is a dense list of inboxes, so that a broadcast walks memory in order, with an index
-//! beside it that makes join and leave constant in time. The lock of a channel is held for the
-//! walk: that is what gives all members the same order. Nothing under it waits, and no code of a
+//! beside it that makes join and leave constant in time. The lock of a channel, which it shares
+//! with one in 64 others, is held for the walk: that is what gives all members the same order. Nothing under it waits, and no code of a
 //! user's runs under it: payloads are made before, and dropped after; tasks are woken after.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(crate) struct Registry {
     closed: AtomicBool,
     hasher: RandomState,
     /// Open channels by name. A std mutex: no guard lives across an `.await`, and a section is
-    /// one map lookup or one walk. The last member to leave removes the channel.
+    /// one map lookup, or one walk over the members of a channel. The last member to leave removes the channel.
     shards: Box<[Mutex<Channels>]>,
     /// All mailboxes, joined or not, so that `close` reaches each.
     inboxes: Mutex<HashMap<MemberId, Weak<Inbox>>>,

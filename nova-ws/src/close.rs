@@ -31,7 +31,7 @@ pub enum CloseReason {
     /// Too much waited: the client did not read what was sent to it, or the handler was busy for
     /// too long. It was closed with 1013.
     TooSlow,
-    /// The client answered no ping.
+    /// The client answered no ping; no close frame was sent.
     Silent,
     /// The app stops. The client was closed with 1001.
     Shutdown,
@@ -47,6 +47,9 @@ pub(crate) struct Close {
 impl Close {
     pub(crate) const NORMAL: u16 = 1000;
     pub(crate) const GOING_AWAY: u16 = 1001;
+    pub(crate) const PROTOCOL_ERROR: u16 = 1002;
+    pub(crate) const NOT_UTF_8: u16 = 1007;
+    pub(crate) const TOO_LONG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
     pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
 
@@ -86,9 +89,11 @@ impl Close {
 pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
     let (code, told) = match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
-        Error::Protocol(_) => (1002, "this is not as RFC 6455 has it"),
-        Error::Utf8(_) => (1007, "a text frame is not UTF-8"),
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => (1009, "the message is too long"),
+        Error::Protocol(_) => (Close::PROTOCOL_ERROR, "this is not as RFC 6455 has it"),
+        Error::Utf8(_) => (Close::NOT_UTF_8, "a text frame is not UTF-8"),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+            (Close::TOO_LONG, "the message is too long")
+        }
         _ => return None,
     };
     let reason = CloseReason::Violation(error.to_string());

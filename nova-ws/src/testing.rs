@@ -30,7 +30,7 @@ impl TestSocket {
     /// # Errors
     /// The answer, if the upgrade was refused.
     pub async fn connect(client: &TestClient, path: &str) -> Result<Self, TestResponse> {
-        TestSocket::open(client, client.get(path)).await
+        TestSocket::open(client.get(path)).await
     }
 
     /// Connects with a request of the test's own, such as one with a cookie. The headers of the
@@ -38,20 +38,20 @@ impl TestSocket {
     ///
     /// # Errors
     /// The answer, if the upgrade was refused.
-    pub async fn open(
-        client: &TestClient,
-        mut request: TestRequest<'_>,
-    ) -> Result<Self, TestResponse> {
+    pub async fn open(mut request: TestRequest<'_>) -> Result<Self, TestResponse> {
         for (name, value) in client_headers() {
             request = request.header(name, value);
         }
-        let (_, upgraded) = client.upgrade(request).await?;
+        let (_, upgraded) = request.upgrade().await?;
         Ok(TestSocket {
             stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await,
         })
     }
 
     /// Sends a text frame.
+    ///
+    /// # Panics
+    /// If the connection is closed.
     pub async fn send_text(&mut self, text: &str) {
         self.send(Frame::text(text)).await;
     }
@@ -113,6 +113,9 @@ impl TestSocket {
     }
 
     /// Closes the connection with this code and reason, and waits for the app's answer.
+    ///
+    /// # Panics
+    /// If none comes within 5 s.
     pub async fn close(mut self, code: u16, reason: &str) {
         let frame = CloseFrame {
             code: code.into(),
@@ -124,6 +127,9 @@ impl TestSocket {
 
     /// Waits until the app closes the connection, and gives the code of its close frame: `None`
     /// if it broke off without one. Frames before that are passed over.
+    ///
+    /// # Panics
+    /// If nothing comes within 5 s.
     pub async fn closed(mut self) -> Option<u16> {
         let mut code = None;
         while let Some(Ok(message)) = self.next().await {

@@ -89,7 +89,7 @@ async fn handshake(client: &TestClient, changes: &[(&str, &str)]) -> TestRespons
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    match client.upgrade(request).await {
+    match request.upgrade().await {
         Ok((accepted, _)) => accepted,
         Err(refused) => refused,
     }
@@ -140,10 +140,7 @@ async fn an_origin_is_absent_or_the_host() {
         .get("/door")
         .header("origin", "http://localhost")
         .header("origin", "http://evil.example");
-    assert_eq!(
-        TestSocket::open(&client, twice).await.unwrap_err().status(),
-        403
-    );
+    assert_eq!(TestSocket::open(twice).await.unwrap_err().status(), 403);
     for (origin, expected) in [
         ("http://localhost:8080", 101),
         ("https://LOCALHOST:8080", 101),
@@ -183,7 +180,7 @@ async fn a_plugin_that_stops_or_panics_lets_no_upgrade_through() {
 
     for (value, expected) in [("yes", 403), ("panic", 500)] {
         let request = client.get("/door").header("x-stop", value);
-        let refused = TestSocket::open(&client, request).await.unwrap_err();
+        let refused = TestSocket::open(request).await.unwrap_err();
         assert_eq!(refused.status(), expected);
     }
 }
@@ -192,7 +189,7 @@ async fn a_plugin_that_stops_or_panics_lets_no_upgrade_through() {
 async fn a_plugin_that_changes_the_101_ends_the_handler() {
     let (client, mut ended) = client();
     let request = client.get("/door").header("x-spoil", "yes");
-    let refused = TestSocket::open(&client, request).await.unwrap_err();
+    let refused = TestSocket::open(request).await.unwrap_err();
 
     assert_eq!(refused.status(), 418);
     assert_eq!(ended.recv().await, Some(CloseReason::Disconnected));

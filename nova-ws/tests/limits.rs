@@ -56,7 +56,7 @@ async fn raw(client: &TestClient) -> Upgraded {
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    client.upgrade(request).await.unwrap().1
+    request.upgrade().await.unwrap().1
 }
 
 /// A frame with this first byte, masked with zeroes, which change nothing.

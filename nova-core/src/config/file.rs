@@ -174,7 +174,7 @@ fn table<'i>(setting: Setting<'i>, errors: &mut Vec<BuildError>) -> Option<Vec<S
     }
 }
 
-/// Each `NOVA_<TABLE>__<KEY>` is a layer of its own. Other names are none of our business.
+/// Each `NOVA_<TABLE>__<KEY>` is a layer of its own. Other names are other programs'.
 fn layers_of_variables<'i>(
     variables: &'i [(String, String)],
     layers: &mut Vec<Layer<'i>>,
@@ -302,6 +302,7 @@ mod tests {
             &[
                 ("NOVA_SERVER__SHUTDOWN_DRAIN_TIMEOUT", "soon"),
                 ("NOVA_SERVR__LISTEN", "127.0.0.1:1"),
+                ("NOVA_SERVER__BODY_LIMIT", "0"),
                 ("NOVA_ENV", "production"),
             ],
         )
@@ -319,6 +320,8 @@ mod tests {
              is wrong: invalid value: string \"soon\", expected a number of seconds",
             "environment variable `NOVA_SERVR__LISTEN`: `nova.toml` has no key `servr`\n\
              help: a similar key exists: `server`",
+            "environment variable `NOVA_SERVER__BODY_LIMIT`: `body_limit` is wrong: invalid value: \
+             integer `0`, expected a number of bytes above 0",
             "environment variable `NOVA_ENV`: there is no environment `production`\n\
              help: a similar name exists: `prod`",
         ] {

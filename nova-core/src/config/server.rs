@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-/// The `[server]` table of `nova.toml`: where the app listens and what it bears with.
+/// The `[server]` table of `nova.toml`: where the app listens, and its limits.
 ///
 /// ```toml
 /// [server]
@@ -26,7 +26,7 @@ pub struct ServerConfig {
     #[serde(deserialize_with = "bytes")]
     pub body_limit: usize,
     /// How long a stopping app lets requests and sockets finish before it cuts them: integer
-    /// seconds, or text such as `"2m"`. **Default:** 15 s.
+    /// seconds, or text such as `"2m"`; at most a year. **Default:** 15 s.
     #[serde(deserialize_with = "duration")]
     pub shutdown_drain_timeout: Duration,
 }
@@ -64,15 +64,21 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> 
         type Value = usize;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a number of bytes, such as 2_097_152")
+            f.write_str("a number of bytes above 0, such as 2_097_152")
         }
 
         fn visit_i64<E: Error>(self, bytes: i64) -> Result<usize, E> {
-            usize::try_from(bytes).map_err(|_| E::invalid_value(Unexpected::Signed(bytes), &self))
+            usize::try_from(bytes)
+                .ok()
+                .filter(|bytes| *bytes > 0)
+                .ok_or_else(|| E::invalid_value(Unexpected::Signed(bytes), &self))
         }
     }
     deserializer.deserialize_any(Bytes)
 }
+
+/// Longer ones are slips of the pen, and could not be added to the clock.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Integer seconds, or text with a unit.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -81,18 +87,22 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         type Value = Duration;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a number of seconds, or text such as \"90s\" or \"2h\"")
+            f.write_str("a number of seconds, or text such as \"90s\" or \"2h\", up to a year")
         }
 
         fn visit_i64<E: Error>(self, seconds: i64) -> Result<Duration, E> {
             u64::try_from(seconds)
                 .map(Duration::from_secs)
-                .map_err(|_| E::invalid_value(Unexpected::Signed(seconds), &self))
+                .ok()
+                .filter(|duration| *duration <= LONGEST)
+                .ok_or_else(|| E::invalid_value(Unexpected::Signed(seconds), &self))
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
             humantime::parse_duration(text)
-                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+                .ok()
+                .filter(|duration| *duration <= LONGEST)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
         }
     }
     deserializer.deserialize_any(Seconds)

@@ -59,7 +59,7 @@ impl<'i> Setting<'i> {
     /// The mistake of a key that belongs into a table, which `home` names.
     pub(crate) fn misplaced(&self, home: &str) -> BuildError {
         BuildError::WrongValue {
-            message: format!("`{}` stands below {home}", self.key),
+            message: format!("`{}` belongs in {home}", self.key),
             origin: self.key_origin(),
         }
     }

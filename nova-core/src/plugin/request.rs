@@ -28,19 +28,19 @@ pub struct RequestPlugin {
 /// The options of the `request` plugin, under Nova's names.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
 pub struct RequestOptions {
     /// Decode bodies of the type `application/json`. **Default:** `false`.
     pub decode_json_body: bool,
     /// Decode bodies of the type `application/x-www-form-urlencoded`. **Default:** `false`.
     pub read_urlencoded_body: bool,
-    /// Refuse a badly encoded query string with 400, also where the controller would not look at
-    /// it. **Default:** `false`.
+    /// Check the query string: one that is badly encoded is refused with 400, also where the
+    /// controller would not look at it. Controllers read it with
+    /// [`Head::query`](crate::Head::query), checked before or not. **Default:** `false`.
     pub parse_qs: bool,
 }
 
 impl RequestPlugin {
-    /// The plugin with these options, to be registered under a name of its own.
+    /// The plugin with these options, for [`Group::plugin`](crate::Group::plugin).
     pub fn new(options: RequestOptions) -> Self {
         RequestPlugin { options }
     }

@@ -142,6 +142,9 @@ impl Reader<'_> {
             incomplete,
         } = options.unwrap_or_default();
         let (handler, handler_origin) = handler?;
+        if incomplete && protocol.is_none() && self.registry.is_handler(&handler) {
+            return None; // the protocol is what could not be read
+        }
         Some(RouteSpec {
             // Without a path, the table checks the other parts and leaves the route out.
             path: path.filter(|_| !incomplete),

@@ -1,25 +1,44 @@
 //! Routes and groups of them, as written in Rust; `router.toml` is read into the same.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::controller::Action;
 use crate::origin::Origin;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, NamedPlugin, Plugin};
+use crate::reply::IntoReply;
+use crate::request::Request;
 
 /// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
 ///
 /// ```
-/// use nova_core::{Action, App, Group, methods, status};
+/// use nova_core::{App, Group, Request, methods, status};
 ///
-/// let heartbeat = Action::new(|_| async { status(200) });
 /// let group = Group::new()
 ///     .prefix("/internal")
-///     .route(("/heartbeat", heartbeat, methods(["get"])));
+///     .route(("/heartbeat", |_: Request| async { status(200) }, methods(["get"])));
 /// let app = App::builder().group(group).build().unwrap();
 /// ```
 #[derive(Debug)]
 pub struct Group {
     prefix: Option<(String, Origin)>,
-    plugins: Option<Vec<(String, Origin)>>,
+    plugins: Option<Vec<GroupPlugin>>,
     routes: Vec<(Route, Origin)>,
+}
+
+/// A plugin of a group: one that the app has registered, or the group's own.
+pub(crate) enum GroupPlugin {
+    Registered(String, Origin),
+    Own(NamedPlugin),
+}
+
+impl fmt::Debug for GroupPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupPlugin::Registered(name, _) => f.write_str(name),
+            GroupPlugin::Own(plugin) => f.write_str(&plugin.name),
+        }
+    }
 }
 
 /// One route: a path, who answers, and options. A tuple of these becomes one.
@@ -84,13 +103,39 @@ impl Group {
         self
     }
 
-    /// Runs these plugins, registered under these names, in place of the global ones.
+    /// Runs these plugins, registered under these names, in place of the global ones. Those that
+    /// take options have their defaults.
     #[must_use]
     #[track_caller]
     pub fn plugins<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let origin = Origin::caller();
-        let named = names.into_iter().map(|name| (name.into(), origin.clone()));
-        self.plugins = Some(named.collect());
+        let named = names
+            .into_iter()
+            .map(|name| GroupPlugin::Registered(name.into(), origin.clone()));
+        self.plugins.get_or_insert_default().extend(named);
+        self
+    }
+
+    /// Runs a plugin of the group's own, behind those before it and in place of the global ones:
+    /// what a tuple with options is in `router.toml`. `name` is for the log.
+    ///
+    /// ```
+    /// use nova_core::{Group, RequestOptions, RequestPlugin};
+    ///
+    /// let options = RequestOptions {
+    ///     decode_json_body: true,
+    ///     ..RequestOptions::default()
+    /// };
+    /// let group = Group::new().plugin("request", RequestPlugin::new(options));
+    /// ```
+    #[must_use]
+    pub fn plugin(mut self, name: &str, plugin: impl Plugin) -> Self {
+        let own = NamedPlugin {
+            name: name.into(),
+            code: Arc::new(plugin),
+        };
+        let plugins = self.plugins.get_or_insert_default();
+        plugins.push(GroupPlugin::Own(own));
         self
     }
 
@@ -117,13 +162,15 @@ impl Group {
     /// The group as the table wants it; `resolve` turns names into plugins.
     pub(crate) fn into_spec(
         self,
-        resolve: impl FnOnce(Vec<(String, Origin)>) -> Chain,
+        resolve: impl FnMut(GroupPlugin) -> Option<NamedPlugin>,
     ) -> GroupSpec {
         GroupSpec {
             prefix: self
                 .prefix
                 .map(|(path, origin)| Some(PathSpec { path, origin })),
-            plugins: self.plugins.map(resolve),
+            plugins: self
+                .plugins
+                .map(|plugins| plugins.into_iter().filter_map(resolve).collect()),
             routes: self
                 .routes
                 .into_iter()
@@ -163,31 +210,51 @@ pub trait IntoRoute {
     fn into_route(self) -> Route;
 }
 
-impl<P: Into<String>, H: Into<Handler>> IntoRoute for (P, H) {
+impl<P: Into<String>, H: IntoHandler> IntoRoute for (P, H) {
     fn into_route(self) -> Route {
         (self.0, self.1, RouteOptions::default()).into_route()
     }
 }
 
-impl<P: Into<String>, H: Into<Handler>> IntoRoute for (P, H, RouteOptions) {
+impl<P: Into<String>, H: IntoHandler> IntoRoute for (P, H, RouteOptions) {
     fn into_route(self) -> Route {
         Route {
             path: self.0.into(),
-            handler: self.1.into(),
+            handler: self.1.into_handler(),
             options: self.2,
         }
     }
 }
 
-impl From<&str> for Handler {
-    fn from(name: &str) -> Self {
-        Handler::Named(name.to_owned())
+/// Who answers a route: a name, or an `async fn(Request) -> impl IntoReply`, or such a closure.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` answers no route",
+    note = "name an action, such as `\"notes_api::index\"`, or write an `async fn` that takes a `Request` and returns a reply"
+)]
+pub trait IntoHandler {
+    /// The handler.
+    fn into_handler(self) -> Handler;
+}
+
+impl IntoHandler for &str {
+    fn into_handler(self) -> Handler {
+        Handler::Named(self.to_owned())
     }
 }
 
-impl From<Action> for Handler {
-    fn from(action: Action) -> Self {
-        Handler::Action(action)
+impl IntoHandler for Action {
+    fn into_handler(self) -> Handler {
+        Handler::Action(self)
+    }
+}
+
+impl<F, Fut> IntoHandler for F
+where
+    F: Fn(Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply> + Send + 'static,
+{
+    fn into_handler(self) -> Handler {
+        Handler::Action(Action::new(self))
     }
 }
 

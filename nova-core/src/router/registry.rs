@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::group::GroupPlugin;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Setting};
 use crate::controller::Action;
 use crate::origin::Origin;
-use crate::plugin::{Chain, ErasedPlugin, NamedPlugin, Plugin};
+use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
 
 /// Every name that the app's code has registered.
@@ -119,7 +120,9 @@ impl Registry {
             let meant = nearest(name, handlers.keys().map(String::as_str))?;
             (meant == name || similar.is_none()).then_some((protocol, meant))
         });
-        let siblings = name.split_once("::").map(|(controller, _)| {
+        let controller = name.split_once("::").map(|(controller, _)| controller);
+        let controller = controller.or_else(|| self.is_controller(name).then_some(name));
+        let siblings = controller.map(|controller| {
             let prefix = format!("{controller}::");
             let actions = self
                 .actions
@@ -134,7 +137,7 @@ impl Registry {
             )),
             _ if similar.is_some() => None,
             (None, Some((controller, actions))) if !actions.is_empty() => Some(format!(
-                "the actions of `{controller}` are {}",
+                "`{controller}` lists {} in `controller!`",
                 listed(actions)
             )),
             (None, Some((controller, _))) => Some(format!(
@@ -153,6 +156,20 @@ impl Registry {
             help,
         });
         None
+    }
+
+    fn is_controller(&self, name: &str) -> bool {
+        let prefix = format!("{name}::");
+        self.actions
+            .keys()
+            .any(|action| action.starts_with(&prefix))
+    }
+
+    /// Whether a protocol has a handler of that name.
+    pub(crate) fn is_handler(&self, name: &str) -> bool {
+        self.handlers
+            .values()
+            .any(|handlers| handlers.contains_key(name))
     }
 
     /// The handler of that name for `protocol`; `None`, with the mistake added, if there is none.
@@ -175,7 +192,11 @@ impl Registry {
                 .map(String::as_str)
                 .chain(["http"])
                 .collect();
-            let similar = nearest(protocol, known.iter().copied());
+            let meant = match protocol.to_lowercase().starts_with("websocket") {
+                true => "ws",
+                false => protocol,
+            };
+            let similar = nearest(meant, known.iter().copied());
             let list = similar
                 .is_none()
                 .then(|| format!("the protocols are {}", listed(&known)));
@@ -238,16 +259,18 @@ impl Registry {
         Some(NamedPlugin { name, code })
     }
 
-    /// The plugins of these names, each with its default options.
-    pub(crate) fn chain(
+    /// A plugin of a group in Rust: one of its own, or a registered one with its default options.
+    pub(crate) fn group_plugin(
         &self,
-        names: Vec<(String, Origin)>,
+        plugin: GroupPlugin,
         errors: &mut Vec<BuildError>,
-    ) -> Chain {
-        names
-            .into_iter()
-            .filter_map(|(name, origin)| self.plugin(&name, &origin, Vec::new(), errors))
-            .collect()
+    ) -> Option<NamedPlugin> {
+        match plugin {
+            GroupPlugin::Own(plugin) => Some(plugin),
+            GroupPlugin::Registered(name, origin) => {
+                self.plugin(&name, &origin, Vec::new(), errors)
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The notes app and a WebSocket client that none of us wrote: Python's `websockets`.
 
+use std::io::Write;
 use std::process::Command;
 
 use crate::app::NotesProcess;
@@ -16,7 +17,8 @@ fn python() -> Option<String> {
     let missing = "the interop test: install Python 3 and its package `websockets`";
     let required = std::env::var("NOVA_TEST_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
     assert!(!required, "missing for {missing}");
-    eprintln!("skipped {missing}");
+    // Past the capture of test output, so that it is seen.
+    let _ = writeln!(std::io::stderr(), "skipped {missing}");
     None
 }
 
