@@ -45,10 +45,11 @@ fn app(settings: &str) -> App {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nova.toml");
     std::fs::write(&file, settings).unwrap();
-    let mut options = RequestOptions::default();
-    options.decode_json_body = true;
-    options.read_urlencoded_body = true;
-    options.parse_qs = true;
+    let options = RequestOptions {
+        decode_json_body: true,
+        read_urlencoded_body: true,
+        parse_qs: true,
+    };
     let routes = [
         ("/params", "params"),
         ("/json", "json"),
@@ -57,7 +58,6 @@ fn app(settings: &str) -> App {
     ];
     App::builder()
         .config_file(file)
-        .plugin("decode", RequestPlugin::new(options))
         .action("params", params)
         .action("json", as_json)
         .action("query", query)
@@ -66,7 +66,7 @@ fn app(settings: &str) -> App {
         .group(
             Group::new()
                 .prefix("/plugin")
-                .plugins(["decode"])
+                .plugin("request", RequestPlugin::new(options))
                 .routes(routes),
         )
         .build()

@@ -10,6 +10,8 @@ mod note_repo;
 mod notes_api;
 mod notifications;
 
+use std::path::Path;
+
 use nova_core::{App, AppBuilder, Result, redirect, status};
 use nova_ws::AppBuilderExt;
 
@@ -28,8 +30,10 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
 /// # Errors
 /// The database cannot be opened, or there is a mistake in one of the two files.
 pub async fn app() -> Result<App> {
-    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{ROOT}/notes.db"));
-    let notes = NoteRepo::new(&url)?;
+    let notes = match std::env::var("DATABASE_URL") {
+        Ok(url) => NoteRepo::new(&url)?,
+        Err(_) => NoteRepo::in_file(&Path::new(ROOT).join("notes.db")),
+    };
     let app = builder(notes.clone()).root(ROOT).build()?;
     notes.open().await?; // only now: an app with a mistake leaves no database behind
     Ok(app)

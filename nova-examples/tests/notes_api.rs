@@ -114,17 +114,25 @@ async fn a_note_that_lacks_something_is_422() {
 #[tokio::test]
 async fn a_body_that_is_no_json_is_400_and_a_huge_one_413() {
     let client = client().await;
-    let send = |body: Vec<u8>| {
-        let request = client.post("/api/notes");
+    let send = |method: &str, body: Vec<u8>| {
+        let path = if method == "PUT" {
+            "/api/notes/1"
+        } else {
+            "/api/notes"
+        };
+        let request = client.request(method, path);
         request
             .header("content-type", "application/json")
             .body(body)
     };
-    for malformed in ["{\"title\":", "", "{\"a\":1}}"] {
-        assert_eq!(send(malformed.into()).await.status(), 400, "{malformed}");
-    }
     let huge = vec![b' '; 2 * 1024 * 1024 + 1];
-    assert_eq!(send(huge.clone()).await.status(), 413);
+    for method in ["POST", "PUT"] {
+        for malformed in ["{\"title\":", "", "{\"a\":1}}"] {
+            let status = send(method, malformed.into()).await.status();
+            assert_eq!(status, 400, "{method} {malformed}");
+        }
+        assert_eq!(send(method, huge.clone()).await.status(), 413, "{method}");
+    }
     assert_eq!(client.post("/api/notes").body(huge).await.status(), 413);
 }
 

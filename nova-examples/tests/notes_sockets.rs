@@ -167,15 +167,21 @@ async fn eight_writers_make_200_notes_and_nothing_is_lost_or_doubled() {
 }
 
 #[tokio::test]
-async fn notes_outlive_the_app() {
+async fn notes_outlive_the_app_in_a_file_of_any_name() {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/notes.db", folder.path().display());
-    let first = client(&url).await;
+    let file = folder.path().join("100% my notes?.db");
+    let client = || async {
+        let notes = NoteRepo::in_file(&file);
+        notes.open().await.unwrap();
+        TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+    };
+    let first = client().await;
     let note = json!({ "title": "T", "body": "B", "author": "ann" });
     let note: Value = first.post("/api/notes").json(&note).await.json();
     first.stop().await;
 
-    let second = client(&url).await;
+    assert!(file.exists());
+    let second = client().await;
     let stored: Value = second.get("/api/notes/1").await.json();
     assert_eq!(stored, note);
 }

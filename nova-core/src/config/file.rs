@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_aux::serde_introspection::serde_introspect;
 use toml::Spanned;
 use toml::de::DeValue;
+use tracing::warn;
 
 use super::settings::{self, Setting};
 use super::{Config, Environment, ServerConfig};
@@ -185,6 +186,7 @@ fn layers_of_variables<'i>(
             .strip_prefix("NOVA_")
             .and_then(|name| name.split_once("__"))
         else {
+            warn_of_slip(variable);
             continue;
         };
         let source = Source::Variable(variable.as_str().into());
@@ -218,6 +220,19 @@ fn layers_of_variables<'i>(
             settings: vec![setting],
             origin,
         });
+    }
+}
+
+/// `NOVA_LISTEN` and `NOVA_SERVER_LISTEN` may be another program's, but most likely are slips.
+fn warn_of_slip(variable: &str) {
+    let Some(name) = variable.strip_prefix("NOVA_").map(str::to_lowercase) else {
+        return;
+    };
+    let fields = serde_introspect::<ServerConfig>();
+    let key = name.strip_prefix("server_").unwrap_or(&name);
+    if fields.contains(&key) {
+        let right = key.to_uppercase();
+        warn!("{variable} is no setting and counts for nothing; NOVA_SERVER__{right} is one");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -50,14 +51,15 @@ pub struct NoteChange {
 /// Where the notes are. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct NoteRepo {
-    url: Arc<str>,
+    /// For messages: a URL or a file.
+    name: Arc<str>,
     pool: SqlitePool,
 }
 
 /// A database that cannot be opened.
 #[derive(Debug)]
 pub struct OpenError {
-    url: String,
+    name: String,
     source: Box<dyn Error + Send + Sync>,
 }
 
@@ -68,7 +70,7 @@ impl NoteRepo {
     /// The URL is none of SQLite's.
     pub fn new(url: &str) -> Result<Self, OpenError> {
         let failed = |source| OpenError {
-            url: url.to_owned(),
+            name: url.to_owned(),
             source,
         };
         if !url.starts_with("sqlite:") {
@@ -77,8 +79,19 @@ impl NoteRepo {
         let options = SqliteConnectOptions::from_str(url).map_err(|error| failed(error.into()))?;
         // Each connection to a database in memory would have one of its own.
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let connections = if in_memory { 1 } else { CONNECTIONS };
+        Ok(NoteRepo::with(url, options, connections))
+    }
+
+    /// The notes in this file, which may have any name. Nothing is opened yet.
+    pub fn in_file(file: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(file);
+        NoteRepo::with(&file.display().to_string(), options, CONNECTIONS)
+    }
+
+    fn with(name: &str, options: SqliteConnectOptions, connections: u32) -> Self {
         let pool = SqlitePoolOptions::new()
-            .max_connections(if in_memory { 1 } else { CONNECTIONS })
+            .max_connections(connections)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(
@@ -87,10 +100,10 @@ impl NoteRepo {
                     // Readers and the writer do not wait for each other.
                     .journal_mode(SqliteJournalMode::Wal),
             );
-        Ok(NoteRepo {
-            url: url.into(),
+        NoteRepo {
+            name: name.into(),
             pool,
-        })
+        }
     }
 
     /// Opens the database and brings its tables up to date. A file that does not exist is
@@ -101,7 +114,7 @@ impl NoteRepo {
     pub async fn open(&self) -> Result<(), OpenError> {
         let migrations = sqlx::migrate!("notes/migrations");
         migrations.run(&self.pool).await.map_err(|error| OpenError {
-            url: self.url.to_string(),
+            name: self.name.to_string(),
             source: error.into(),
         })
     }
@@ -178,7 +191,7 @@ impl fmt::Display for OpenError {
         write!(
             f,
             "the database `{}` cannot be opened (DATABASE_URL names another)",
-            self.url
+            self.name
         )
     }
 }

@@ -1,5 +1,6 @@
 //! The notes app as a program: how it starts, how it stops, and what it says when it cannot.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::Output;
 
@@ -97,6 +98,29 @@ fn a_mistake_in_the_settings_stops_the_start() {
         "environment variable `NOVA_ENV`: there is no environment `test`",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+    }
+}
+
+#[test]
+fn a_variable_with_one_underscore_is_told_and_the_url_in_spite_of_the_log_level() {
+    let folder = tempdir().unwrap();
+    for (variable, value, expected) in [
+        (
+            "NOVA_SERVER_LISTEN",
+            "127.0.0.1:1",
+            "NOVA_SERVER__LISTEN is one",
+        ),
+        ("RUST_LOG", "off", "listening on http://127.0.0.1:"),
+    ] {
+        let mut child = command(&folder).env(variable, value).spawn().unwrap();
+        let mut told = String::new();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        while !told.contains("listening on") {
+            told += &lines.next().unwrap().unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(told.contains(expected), "{told}");
     }
 }
 
