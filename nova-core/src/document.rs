@@ -100,6 +100,8 @@ impl Document {
                 !is_header(&self.text[statement.clone()]) && self.spoils_others(statement, &found)
             };
             let of_own = || found.iter().filter(|other| own.contains(&start(other)));
+            // Whatever becomes of it, it is told once: so this ends.
+            told_lines.insert(line_number(&self.text, start(error)));
             if spoils(&above) {
                 // The error is where the parser noticed that the statement above does not end.
                 errors.push(self.unbalanced(&above));
@@ -110,7 +112,6 @@ impl Document {
                 blank(&mut self.text, own.start..end);
             } else if of_own().all(is_mild) && !spoils(&own) {
                 errors.push(self.told(error));
-                told_lines.insert(line_number(&self.text, start(error)));
             } else {
                 let told = match is_mild(error) || matches(&self.text[own.clone()]) {
                     true => self.told(error),
@@ -156,10 +157,9 @@ impl Document {
 
     fn told(&self, error: &Error) -> BuildError {
         let span = error.span().unwrap_or_default();
-        let text = &self.text[span.start.min(self.text.len())..span.end.min(self.text.len())];
-        let line_end = self.text[span.start.min(self.text.len())..].find('\n');
-        let rest = &self.text[span.start.min(self.text.len())..];
-        let rest = rest[..line_end.unwrap_or(rest.len())].trim_start();
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        let rest = self.text.get(span.start..).unwrap_or_default();
+        let rest = rest.lines().next().unwrap_or_default().trim_start();
         let message = match error.message() {
             "duplicate key" => format!("`{text}` is set a second time{}", self.again),
             _ if rest.starts_with("//") => "a comment begins with `#`".to_owned(),

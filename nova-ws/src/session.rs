@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, Upgraded, panic};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite;
 use tracing::{debug, error};
@@ -152,10 +153,13 @@ impl Session<'_> {
     async fn deliver_waiting(&mut self, wire: &mut Wire) -> Result<(), End> {
         for _ in 0..MESSAGES_AT_ONCE {
             match self.conn.mailbox.try_recv() {
-                None => break,
+                None => return Ok(()),
                 received => self.received(wire, received).await?,
             }
         }
+        // In a flood of messages, other tasks have their turn too, and the client a chance to
+        // read, before it is found to be too slow.
+        wire.flush_while(yield_now()).await;
         Ok(())
     }
 

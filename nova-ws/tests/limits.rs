@@ -191,6 +191,23 @@ async fn a_client_that_does_not_read_is_closed_and_slows_nobody() {
 }
 
 #[tokio::test]
+async fn a_burst_that_is_longer_than_all_that_may_wait_reaches_a_client_that_reads() {
+    let (client, mut ended) = client();
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    let text = "a".repeat(400);
+    for number in 0..10_000 {
+        client
+            .pubsub()
+            .broadcast("feed", "text", &format!("{number} {text}"));
+    }
+    for number in 0..10_000 {
+        let frame = socket.recv_text().await;
+        assert!(frame.starts_with(&format!("{number} ")), "{frame}");
+    }
+    assert!(ended.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn a_frame_that_is_longer_than_all_that_may_wait_reaches_a_client_that_reads() {
     let (client, mut ended) = client();
     let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
