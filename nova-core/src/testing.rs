@@ -92,9 +92,9 @@ impl TestClient {
 
     /// A request with any method.
     pub fn request(&self, method: &str, path: &str) -> TestRequest<'_> {
-        TestRequest {
-            client: self,
+        RequestBuilder {
             parts: Parts::new(method, path),
+            purpose: self,
         }
     }
 
@@ -168,14 +168,15 @@ async fn read(response: http::Response<hyper::body::Incoming>) -> TestResponse {
     }
 }
 
-/// A request to an app in memory. Await it to send it.
+/// A request in the making, with what it is for: an app in memory ([`TestRequest`]), or to be
+/// handed to a controller's method or a plugin directly ([`request`]).
 #[derive(Debug)]
-pub struct TestRequest<'c> {
-    client: &'c TestClient,
+pub struct RequestBuilder<For> {
     parts: Parts,
+    purpose: For,
 }
 
-impl TestRequest<'_> {
+impl<For> RequestBuilder<For> {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -203,7 +204,12 @@ impl TestRequest<'_> {
         self.parts.body = body.into();
         self
     }
+}
 
+/// A request to an app in memory. Await it to send it.
+pub type TestRequest<'c> = RequestBuilder<&'c TestClient>;
+
+impl TestRequest<'_> {
     /// Sends it as an upgrade, and gives the 101 and the raw connection behind it.
     ///
     /// # Errors
@@ -212,7 +218,7 @@ impl TestRequest<'_> {
     /// # Panics
     /// If the app does not answer.
     pub async fn upgrade(self) -> Result<(TestResponse, Upgraded), TestResponse> {
-        self.client.upgrade(self.parts).await
+        self.purpose.upgrade(self.parts).await
     }
 }
 
@@ -221,7 +227,7 @@ impl<'c> IntoFuture for TestRequest<'c> {
     type IntoFuture = Pin<Box<dyn Future<Output = TestResponse> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { read(self.client.send(self.parts).await).await })
+        Box::pin(async move { read(self.purpose.send(self.parts).await).await })
     }
 }
 
@@ -289,62 +295,34 @@ impl TestResponse {
 ///
 /// assert!(mailbox.try_recv().is_some());
 /// ```
-pub fn request(method: &str, path: &str) -> RequestBuilder {
+pub fn request(method: &str, path: &str) -> RequestBuilder<ByHand> {
     RequestBuilder {
         parts: Parts::new(method, path),
-        bindings: Vec::new(),
-        pubsub: None,
+        purpose: ByHand::default(),
     }
 }
 
-/// A [`Request`] in the making: see [`request`].
-#[derive(Debug)]
-pub struct RequestBuilder {
-    parts: Parts,
+/// What a request by hand has of an app.
+#[derive(Debug, Default)]
+pub struct ByHand {
     bindings: Vec<(String, String)>,
     pubsub: Option<PubSub>,
 }
 
-impl RequestBuilder {
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.parts.header(name, value);
-        self
-    }
-
-    /// Sets a JSON body, and its content type.
-    #[must_use]
-    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        self.parts.json(value);
-        self
-    }
-
-    /// Sets a form as the body, and its content type.
-    #[must_use]
-    pub fn form<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        self.parts.form(value);
-        self
-    }
-
-    /// Sets the body, without a content type.
-    #[must_use]
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.parts.body = body.into();
-        self
-    }
-
+impl RequestBuilder<ByHand> {
     /// Binds a name in the path, as the router would.
     #[must_use]
     pub fn binding(mut self, name: &str, value: impl Display) -> Self {
-        self.bindings.push((name.to_owned(), value.to_string()));
+        self.purpose
+            .bindings
+            .push((name.to_owned(), value.to_string()));
         self
     }
 
     /// The pub/sub that the request broadcasts on.
     #[must_use]
     pub fn pubsub(mut self, pubsub: &PubSub) -> Self {
-        self.pubsub = Some(pubsub.clone());
+        self.purpose.pubsub = Some(pubsub.clone());
         self
     }
 
@@ -361,11 +339,11 @@ impl RequestBuilder {
         *head.headers_mut() = self.parts.headers;
         let body = RequestBody::read_already(self.parts.body);
         let shared = Arc::new(Shared {
-            pubsub: self.pubsub.unwrap_or_default(),
+            pubsub: self.purpose.pubsub.unwrap_or_default(),
             ..Shared::default()
         });
         let mut request = Request::new(head.into_parts().0, body, None, shared);
-        for (name, value) in &self.bindings {
+        for (name, value) in &self.purpose.bindings {
             request.bindings.bind(name, value);
         }
         request

@@ -123,3 +123,56 @@ fn incomplete(error: Error, message: &str) -> Result<Reply> {
         _ => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use nova_core::pubsub::{PubSub, Received};
+    use nova_core::testing;
+
+    use super::*;
+    use crate::notes::Note;
+
+    #[tokio::test]
+    async fn create_stores_the_note_and_tells_the_channel() {
+        let notes = NoteRepo::new("sqlite::memory:").unwrap();
+        notes.open().await.unwrap();
+        let pubsub = PubSub::new();
+        let mut mailbox = pubsub.mailbox();
+        mailbox.join("notes");
+
+        let new = json!({ "title": "T", "body": "B", "author": "ann" });
+        let request = testing::request("POST", "/api/notes")
+            .json(&new)
+            .pubsub(&pubsub)
+            .build();
+        let reply = NotesApi::new(notes.clone()).create(request).await.unwrap();
+
+        let stored = notes.get(1).await.unwrap().unwrap();
+        assert_eq!(reply.body(), serde_json::to_vec(&stored).unwrap());
+        assert_eq!(reply.headers()[LOCATION], "/api/notes/1");
+        let Some(Received::Message(message)) = mailbox.try_recv() else {
+            panic!("nothing was broadcast");
+        };
+        assert_eq!(message.topic(), "note_created");
+        assert_eq!(*message.decode::<Note>().unwrap(), stored);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_not_deleted_and_nobody_told() {
+        let notes = NoteRepo::new("sqlite::memory:").unwrap();
+        notes.open().await.unwrap();
+        let pubsub = PubSub::new();
+        let mut mailbox = pubsub.mailbox();
+        mailbox.join("notes");
+
+        let request = testing::request("DELETE", "/api/notes/7")
+            .binding("id", 7)
+            .pubsub(&pubsub)
+            .build();
+        let reply = NotesApi::new(notes).delete(request).await.unwrap();
+
+        assert_eq!(reply.status(), Some(StatusCode::NOT_FOUND));
+        assert!(mailbox.try_recv().is_none());
+    }
+}
