@@ -1,4 +1,7 @@
 //! Notes in an SQLite database.
+//!
+//! A statement that writes and returns a row is read to its end (`fetch_all`): SQLite gives the row
+//! first and commits after it, so `fetch_one` would take the row and never hear of a full disk.
 
 use std::error::Error;
 use std::fmt;
@@ -145,7 +148,7 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn create(&self, new: NewNote) -> sqlx::Result<Note> {
-        sqlx::query_as(
+        let rows = sqlx::query_as(
             "INSERT INTO notes (title, body, author, inserted_at) VALUES ($1, $2, $3, $4) \
              RETURNING id, title, body, author, inserted_at",
         )
@@ -153,8 +156,9 @@ impl NoteRepo {
         .bind(new.body)
         .bind(new.author)
         .bind(format!("{:.0}", Timestamp::now()))
-        .fetch_one(&self.pool)
-        .await
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)
     }
 
     /// Changes a note, and gives the whole of it; `None` if there is none with this id.
@@ -162,15 +166,16 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn update(&self, id: i64, change: NoteChange) -> sqlx::Result<Option<Note>> {
-        sqlx::query_as(
+        let rows = sqlx::query_as(
             "UPDATE notes SET title = $1, body = $2 WHERE id = $3 \
              RETURNING id, title, body, author, inserted_at",
         )
         .bind(change.title)
         .bind(change.body)
         .bind(id)
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Deletes a note, and says whether there was one.

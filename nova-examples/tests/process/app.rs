@@ -19,7 +19,20 @@ pub(crate) struct NotesProcess {
 impl NotesProcess {
     /// Starts the app on a free port, and waits until it listens.
     pub(crate) fn start(folder: &TempDir) -> Self {
-        let mut child = command(folder).spawn().unwrap();
+        NotesProcess::spawn(command(folder))
+    }
+
+    /// Starts the app so that no file of its can grow beyond some 200 KiB: to the database, that
+    /// is a full disk.
+    pub(crate) fn start_on_a_small_disk(folder: &TempDir) -> Self {
+        let mut shell = Command::new("sh");
+        let script = "ulimit -f 400; trap '' XFSZ; exec \"$0\"";
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_notes")]);
+        NotesProcess::spawn(in_folder(shell, folder))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let address = loop {
@@ -98,7 +111,10 @@ impl Drop for NotesProcess {
 
 /// The command that starts the app.
 pub(crate) fn command(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_notes"));
+    in_folder(Command::new(env!("CARGO_BIN_EXE_notes")), folder)
+}
+
+fn in_folder(mut command: Command, folder: &TempDir) -> Command {
     let database = format!("sqlite:{}/notes.db", folder.path().display());
     command
         .env("DATABASE_URL", database)

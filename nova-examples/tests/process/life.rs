@@ -72,6 +72,30 @@ fn no_acknowledged_note_is_lost_by_kill_9() {
 }
 
 #[test]
+fn no_note_is_acknowledged_that_a_full_disk_did_not_take() {
+    let folder = tempdir().unwrap();
+    let app = NotesProcess::start_on_a_small_disk(&folder);
+    let note = format!(
+        r#"{{"title":"T","author":"ann","body":"{}"}}"#,
+        "x".repeat(10_000)
+    );
+    let statuses: Vec<u16> = (0..60)
+        .map(|_| app.send("POST", "/api/notes", &note).0)
+        .collect();
+    let acknowledged = statuses.iter().filter(|status| **status == 201).count();
+    assert!(statuses.contains(&500), "the disk is not full yet");
+
+    let (status, notes) = app.send("GET", "/api/notes", "");
+    assert_eq!(status, 200);
+    assert_eq!(notes.matches(r#""id":"#).count(), acknowledged);
+    drop(app);
+    let app = NotesProcess::start(&folder);
+    let (_, notes) = app.send("GET", "/api/notes", "");
+    assert_eq!(notes.matches(r#""id":"#).count(), acknowledged);
+    assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
+}
+
+#[test]
 fn a_taken_port_says_what_to_do() {
     let folder = tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
