@@ -1,4 +1,4 @@
-//! Every slip of one key in the app's two files is told, shortly, and with its place.
+//! Slips of one key, all through the app's two files, are told shortly and with their place.
 
 use std::fs;
 use std::path::Path;
