@@ -73,6 +73,15 @@ impl NotesProcess {
         assert!(sent.unwrap().success());
     }
 
+    /// Waits until the log has this text.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        while !self.log.lock().unwrap().contains(text) {
+            let ended = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            assert!(!ended, "the app ended and did not log `{text}`");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits for the end, and gives the log with it.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();

@@ -1,7 +1,7 @@
 //! The notes app as a program: how it starts, how it stops, and what it says when it cannot.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 
 use futures_util::StreamExt;
@@ -37,6 +37,26 @@ fn it_prints_where_it_listens_and_stops_on_sigterm_with_0() {
         "{log}"
     );
     TcpListener::bind(address).unwrap();
+}
+
+#[test]
+fn a_second_signal_ends_a_stop_that_takes_its_time() {
+    let folder = tempdir().unwrap();
+    let app = NotesProcess::start(&folder);
+    // A head that never ends holds the stop up until its time-out.
+    let mut half = TcpStream::connect(app.address()).unwrap();
+    half.write_all(b"GET /heartbeat HT").unwrap();
+    assert_eq!(app.send("GET", "/heartbeat", "").0, 200);
+    app.signal("TERM");
+    app.wait_for_log("SIGTERM: stopping");
+    app.signal("INT");
+    let (status, log) = app.ended();
+
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(
+        log.contains("error: SIGINT again: not waiting any longer"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
