@@ -1,5 +1,6 @@
 //! The app: everything that a program registers, checked and put together.
 
+use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +78,16 @@ impl App {
     }
 }
 
+/// The app's own settings, read before the others.
+struct AppSettings {
+    value: Arc<dyn Any + Send + Sync>,
+    type_name: &'static str,
+    /// The file that they were read from.
+    file: Option<PathBuf>,
+    errors: Vec<BuildError>,
+    origin: Origin,
+}
+
 /// Collects the parts of an [`App`], and checks them together in [`build`](Self::build).
 ///
 /// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
@@ -84,6 +95,7 @@ impl App {
 pub struct AppBuilder {
     config_file: Option<(PathBuf, Origin)>,
     router_file: Option<(PathBuf, Origin)>,
+    app_settings: Option<AppSettings>,
     registry: Registry,
     global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
@@ -105,6 +117,7 @@ impl AppBuilder {
         let builder = AppBuilder {
             config_file: None,
             router_file: None,
+            app_settings: None,
             registry: Registry::default(),
             global_plugins: Vec::new(),
             groups: Vec::new(),
@@ -134,6 +147,64 @@ impl AppBuilder {
     pub fn config_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.config_file = Some((file.into(), Origin::caller()));
         self
+    }
+
+    /// Reads the app's own settings: the `[app]` table of `nova.toml`, `[dev.app]` or `[prod.app]`
+    /// over it, and variables such as `NOVA_APP__PAGE_SIZE` over both.
+    ///
+    /// `T` is a struct that derives `Deserialize`, with `#[serde(deny_unknown_fields)]`, and
+    /// `#[serde(default)]` unless all of its fields have to be set. What is secret in it is a
+    /// [`Secret`](crate::Secret). It is read at once, for the code that makes the app; later,
+    /// [`Config::app`] has it.
+    ///
+    /// ```
+    /// use nova_core::{App, Secret};
+    ///
+    /// #[derive(Default, serde::Deserialize)]
+    /// #[serde(deny_unknown_fields, default)]
+    /// struct Settings {
+    ///     page_size: Option<u32>,
+    ///     mail_password: Secret,
+    /// }
+    ///
+    /// let mut app = App::builder().root("my_app");
+    /// let settings: Settings = app.settings();
+    /// ```
+    ///
+    /// Call it after [`root`](Self::root). If anything is wrong with the settings, this gives the
+    /// default, and [`build`](Self::build) tells what.
+    #[track_caller]
+    pub fn settings<T>(&mut self) -> T
+    where
+        T: DeserializeOwned + Default + Clone + Send + Sync + 'static,
+    {
+        let (origin, type_name) = (Origin::caller(), std::any::type_name::<T>());
+        if let Some(read) = &self.app_settings {
+            if let Some(settings) = read.value.downcast_ref::<T>() {
+                return settings.clone();
+            }
+            let first = format!("`{}` at {}", read.type_name, read.origin);
+            self.errors.push(BuildError::WrongValue {
+                message: format!("the settings are read as `{type_name}`, and before as {first}"),
+                origin,
+            });
+            return T::default();
+        }
+        // What is wrong with the file and the other tables is told when those are read.
+        let told_later = &mut Vec::new();
+        let variables = variables(told_later);
+        let file = read_file(self.config_file.as_ref(), told_later);
+        let mut errors = Vec::new();
+        let settings = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
+        let settings = settings.unwrap_or_default();
+        self.app_settings = Some(AppSettings {
+            value: Arc::new(settings.clone()),
+            type_name,
+            file: self.config_file.as_ref().map(|(file, _)| file.clone()),
+            errors,
+            origin,
+        });
+        settings
     }
 
     /// The file with the routes. **Default:** none, and so only those of
@@ -308,10 +379,27 @@ impl AppBuilder {
     pub fn build(mut self) -> Result<App, BuildErrors> {
         let mut errors = std::mem::take(&mut self.errors);
         let variables = variables(&mut errors);
-        let config_file = read_file(self.config_file, &mut errors);
-        let config = config::read(config_file.as_ref(), &variables, &mut errors);
+        let config_file = read_file(self.config_file.as_ref(), &mut errors);
+        let app_is_read = self.app_settings.is_some();
+        let mut config = config::read(config_file.as_ref(), &variables, app_is_read, &mut errors);
+        if let Some(app) = self.app_settings {
+            errors.extend(app.errors);
+            if self
+                .config_file
+                .is_some_and(|(file, _)| Some(file) != app.file)
+            {
+                errors.push(BuildError::WrongValue {
+                    message:
+                        "the settings are read before their file is named: call `.settings()` \
+                              after `.root(…)`"
+                            .to_owned(),
+                    origin: app.origin,
+                });
+            }
+            config.app = Some(app.value);
+        }
 
-        let router_file = read_file(self.router_file, &mut errors);
+        let router_file = read_file(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
         let file = file.unwrap_or_default();
         let in_rust = self.global_plugins.into_iter();
@@ -362,11 +450,11 @@ fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
 }
 
 fn read_file(
-    file: Option<(PathBuf, Origin)>,
+    file: Option<&(PathBuf, Origin)>,
     errors: &mut Vec<BuildError>,
 ) -> Option<Arc<SourceFile>> {
     let (file, origin) = file?;
-    match SourceFile::read(&file) {
+    match SourceFile::read(file) {
         Ok((read, true)) => Some(read),
         Ok((read, false)) => {
             let end = read.text().len();
@@ -378,8 +466,8 @@ fn read_file(
         }
         Err(source) => {
             errors.push(BuildError::Unreadable {
-                file: shown(&file),
-                origin,
+                file: shown(file),
+                origin: origin.clone(),
                 source,
             });
             None

@@ -2,30 +2,107 @@
 //! [`Config`] says which has the last word.
 
 mod file;
+mod log;
+pub(crate) mod secret;
 mod server;
+mod session;
 pub(crate) mod settings;
+mod values;
 
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-pub(crate) use file::read;
+pub(crate) use file::{read, read_app};
+pub use log::{LogConfig, LogFormat};
+pub use secret::Secret;
 pub use server::ServerConfig;
+pub use session::SessionConfig;
+
+use crate::origin::Origin;
 
 /// All settings, with their defaults filled in.
 ///
-/// A setting is looked up in three layers; the first that has it wins:
+/// A setting is looked up in four layers; the first that has it wins:
 /// 1. an environment variable, such as `NOVA_SERVER__LISTEN` for `listen` in `[server]`; only
 ///    names that begin with `NOVA_` and have two underscores are settings,
 /// 2. the table of the environment that runs in `nova.toml`, such as `[dev.server]`,
-/// 3. the table for all environments, such as `[server]`.
+/// 3. the table for all environments, such as `[server]`,
+/// 4. the default.
 ///
-/// Every layer is checked, also that of the environment that does not run.
-#[derive(Debug, Clone, Default)]
+/// Every layer is checked, also that of the environment that does not run. The tables are
+/// `[server]`, `[log]`, `[session]`, and `[app]` for the app's own settings. This is all of Nova's,
+/// with the defaults:
+///
+/// ```toml
+#[doc = include_str!("config/default.toml")]
+/// ```
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// Where the app runs: it decides which tables count.
     pub environment: Environment,
     /// The `[server]` table.
     pub server: ServerConfig,
+    /// The `[log]` table.
+    pub log: LogConfig,
+    /// The `[session]` table.
+    pub session: SessionConfig,
+    /// The `[app]` table, as the type that the app reads it as.
+    pub(crate) app: Option<Arc<dyn Any + Send + Sync>>,
+    in_force: Arc<BTreeMap<String, InForce>>,
+}
+
+/// One setting, as a message may show it.
+#[derive(Debug)]
+struct InForce {
+    value: String,
+    origin: Origin,
+}
+
+impl Config {
+    /// The app's own settings, as the builder's [`settings`](crate::AppBuilder::settings) has read
+    /// them; `None` if it has read none, or as another type.
+    pub fn app<T: 'static>(&self) -> Option<&T> {
+        self.app.as_deref()?.downcast_ref()
+    }
+
+    /// Where a setting, such as `server.listen`, was set; `None` for one that there is not.
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        Some(&self.in_force.get(key)?.origin)
+    }
+
+    /// All settings that have a value: the key, the value as it was written, and where. Secrets
+    /// are shown as `***`.
+    ///
+    /// ```
+    /// let config = nova_core::Config::default();
+    /// let (_, value, origin) = config.in_force().find(|(key, ..)| *key == "server.listen").unwrap();
+    /// assert_eq!((value, origin.is_default()), (r#""127.0.0.1:8080""#, true));
+    /// ```
+    pub fn in_force(&self) -> impl Iterator<Item = (&str, &str, &Origin)> {
+        let settings = self.in_force.iter();
+        settings.map(|(key, setting)| (&**key, &*setting.value, &setting.origin))
+    }
+}
+
+/// The defaults, for the [default environment](Environment).
+impl Default for Config {
+    fn default() -> Self {
+        Config::defaults(Environment::default())
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("environment", &self.environment)
+            .field("server", &self.server)
+            .field("log", &self.log)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where an app runs. **Default:** [`Dev`](Self::Dev) in debug builds and

@@ -68,7 +68,7 @@ pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
 pub use build_error::{BuildError, BuildErrors, NameKind};
-pub use config::{Config, Environment, ServerConfig};
+pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
 pub use controller::{Action, Controller};
 pub use error::{Error, Result, ResultExt};
 pub use origin::Origin;

@@ -7,6 +7,8 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::config::secret;
+
 /// A configuration file as it was read, for messages that show a line of it.
 #[derive(Debug)]
 pub(crate) struct SourceFile {
@@ -55,6 +57,8 @@ pub(crate) fn shown(path: &Path) -> PathBuf {
 pub(crate) enum Source {
     File(Arc<SourceFile>),
     Variable(Arc<str>),
+    /// The file of defaults, which is a part of the program.
+    Defaults(&'static str),
 }
 
 impl Source {
@@ -62,11 +66,23 @@ impl Source {
         match self {
             Source::File(file) => Origin::in_file(file, span),
             Source::Variable(name) => Origin(Place::Variable(Arc::clone(name))),
+            Source::Defaults(_) => Origin(Place::Default),
         }
+    }
+
+    /// What stands there; nothing for a variable.
+    pub(crate) fn text(&self, span: Range<usize>) -> &str {
+        let text = match self {
+            Source::File(file) => file.text(),
+            Source::Defaults(text) => text,
+            Source::Variable(_) => "",
+        };
+        text.get(span).unwrap_or_default()
     }
 }
 
-/// Where something stands: a place in a file, a line of Rust, or an environment variable.
+/// Where something stands: a place in a file, a line of Rust, an environment variable, or nowhere,
+/// for a setting that has its default.
 #[derive(Clone)]
 pub struct Origin(Place);
 
@@ -75,9 +91,12 @@ enum Place {
     File {
         file: Arc<SourceFile>,
         span: Range<usize>,
+        /// Whether what stands there is a secret.
+        hidden: bool,
     },
     Code(&'static Location<'static>),
     Variable(Arc<str>),
+    Default,
 }
 
 impl Origin {
@@ -85,7 +104,21 @@ impl Origin {
         Origin(Place::File {
             file: Arc::clone(file),
             span,
+            hidden: false,
         })
+    }
+
+    /// The same place, whose content no message shows.
+    pub(crate) fn hidden(mut self) -> Self {
+        if let Place::File { hidden, .. } = &mut self.0 {
+            *hidden = true;
+        }
+        self
+    }
+
+    /// Whether nobody has set what this is the origin of.
+    pub fn is_default(&self) -> bool {
+        matches!(self.0, Place::Default)
     }
 
     /// The caller's caller, in a function that is `#[track_caller]`.
@@ -94,21 +127,21 @@ impl Origin {
         Origin(Place::Code(Location::caller()))
     }
 
-    /// The line, counted from 1; `None` for an environment variable.
+    /// The line, counted from 1; `None` for an environment variable and a default.
     pub fn line(&self) -> Option<usize> {
         match &self.0 {
-            Place::File { file, span } => Some(Excerpt::new(&file.text, span).line),
+            Place::File { file, span, .. } => Some(Excerpt::new(&file.text, span).line),
             Place::Code(location) => Some(location.line() as usize),
-            Place::Variable(_) => None,
+            Place::Variable(_) | Place::Default => None,
         }
     }
 
-    /// The column in characters, counted from 1; `None` for an environment variable.
+    /// The column in characters, counted from 1; `None` for an environment variable and a default.
     pub fn column(&self) -> Option<usize> {
         match &self.0 {
-            Place::File { file, span } => Some(Excerpt::new(&file.text, span).column),
+            Place::File { file, span, .. } => Some(Excerpt::new(&file.text, span).column),
             Place::Code(location) => Some(location.column() as usize),
-            Place::Variable(_) => None,
+            Place::Variable(_) | Place::Default => None,
         }
     }
 
@@ -127,32 +160,33 @@ impl Origin {
         fn key(place: &Place) -> (u8, &Path, usize) {
             match place {
                 Place::Code(location) => (0, Path::new(location.file()), location.line() as usize),
-                Place::File { file, span } => (1, &file.path, span.start),
+                Place::File { file, span, .. } => (1, &file.path, span.start),
                 Place::Variable(name) => (2, Path::new(&**name), 0),
+                Place::Default => (3, Path::new(""), 0),
             }
         }
         key(&self.0).cmp(&key(&other.0))
     }
 
-    /// The line with the place underlined, for a place in a file; nothing for any other.
+    /// The line with the place underlined, for a place in a file; nothing for any other. Secrets
+    /// are left out of it.
     pub(crate) fn write_excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place::File { file, span } = &self.0 else {
+        let Place::File { file, span, hidden } = &self.0 else {
             return Ok(());
         };
         let excerpt = Excerpt::new(&file.text, span);
+        let (text, marked) = excerpt.without_secrets(*hidden);
         let number = excerpt.line.to_string();
         let margin = " ".repeat(number.len());
         // Tabs stay tabs, so that the underline stands below what it underlines.
-        let indent: String = excerpt
-            .before
+        let indent: String = text[..marked.start]
             .chars()
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
-        let underline = "^".repeat(excerpt.marked.chars().count().max(1));
+        let underline = "^".repeat(text[marked].chars().count().max(1));
         write!(
             f,
-            "\n{margin} |\n{number} | {text}\n{margin} | {indent}{underline}",
-            text = excerpt.text
+            "\n{margin} |\n{number} | {text}\n{margin} | {indent}{underline}"
         )
     }
 }
@@ -161,12 +195,13 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::File { file, span } => {
+            Place::File { file, span, .. } => {
                 let Excerpt { line, column, .. } = Excerpt::new(&file.text, span);
                 write!(f, "{}:{line}:{column}", file.path.display())
             }
             Place::Code(location) => location.fmt(f),
             Place::Variable(name) => write!(f, "environment variable `{name}`"),
+            Place::Default => f.write_str("the default"),
         }
     }
 }
@@ -182,9 +217,8 @@ struct Excerpt<'t> {
     line: usize,
     column: usize,
     text: &'t str,
-    before: &'t str,
     /// The part of the span that is on this line.
-    marked: &'t str,
+    marked: Range<usize>,
 }
 
 impl<'t> Excerpt<'t> {
@@ -200,10 +234,43 @@ impl<'t> Excerpt<'t> {
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             text: line_text,
-            before: &text[line_start..start],
-            marked: &text[start..end],
+            marked: start - line_start..end - line_start,
         }
     }
+
+    /// The line and what is marked of it, with every secret replaced; `all` says that everything
+    /// from the mark on is one.
+    fn without_secrets(&self, all: bool) -> (String, Range<usize>) {
+        let hidden = match all {
+            true => vec![self.marked.start..self.text.len()],
+            false => secret::hidden_parts(self.text),
+        };
+        let mut text = String::new();
+        let mut end = 0;
+        for part in &hidden {
+            text += &self.text[end..part.start];
+            text += secret::MASK;
+            end = part.end;
+        }
+        text += &self.text[end..];
+        let marked = moved(self.marked.start, &hidden, 0)
+            ..moved(self.marked.end, &hidden, secret::MASK.len());
+        (text, marked)
+    }
+}
+
+/// Where a place in a line is once the `hidden` parts are masked; a place within a part is
+/// `within` its mask.
+fn moved(at: usize, hidden: &[Range<usize>], within: usize) -> usize {
+    let mut now = at;
+    for part in hidden {
+        if part.end <= at {
+            now = now + secret::MASK.len() - part.len();
+        } else if part.start < at {
+            now = now - (at - part.start) + within;
+        }
+    }
+    now
 }
 
 fn floor_char_boundary(text: &str, index: usize) -> usize {

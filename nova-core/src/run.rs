@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::build_error::BuildErrors;
-use crate::config::ServerConfig;
+use crate::config::Config;
 use crate::error::Error;
 use crate::server;
 
@@ -125,7 +125,7 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
             SocketAddr::new(address.ip(), address.port() + 1)
         }
         io::ErrorKind::PermissionDenied => SocketAddr::new(address.ip(), 8080),
-        _ => ServerConfig::default().listen,
+        _ => Config::default().server.listen,
     };
     let change =
         format!("`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={other}");

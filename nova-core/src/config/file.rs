@@ -1,86 +1,188 @@
-//! Reads `nova.toml` and the environment variables into a [`Config`].
+//! Reads `nova.toml` and the environment variables into a [`Config`], over the defaults.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
+use serde::de::DeserializeOwned;
 use serde_aux::serde_introspection::serde_introspect;
-use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use tracing::warn;
 
-use super::settings::{self, Setting};
-use super::{Config, Environment, ServerConfig};
+use super::settings::{self, Leaf, Setting, Wanted};
+use super::{Config, Environment, InForce, LogConfig, ServerConfig, SessionConfig};
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
 
-/// The tables that can stand at the top of the file, or below an environment.
-const TABLES: [&str; 1] = ["server"];
+/// The defaults, as the reference page shows them.
+const DEFAULTS: &str = include_str!("default.toml");
 
-/// Settings of one table from one place.
+/// The tables that can stand at the top of the file, or below an environment.
+const TABLES: [&str; 4] = ["server", "log", "session", APP];
+/// The table of the app's own settings.
+const APP: &str = "app";
+
+/// The keys of Nova's tables.
+static KEYS: LazyLock<[(&str, &[&str]); 3]> = LazyLock::new(|| {
+    [
+        ("server", serde_introspect::<ServerConfig>()),
+        ("log", serde_introspect::<LogConfig>()),
+        ("session", serde_introspect::<SessionConfig>()),
+    ]
+});
+
+/// The values of one table from one place.
 struct Layer<'i> {
+    table: &'static str,
     /// As a reader would write it, such as `[dev.server]`.
     name: String,
     /// The environment that it is for, if it is for one only.
     environment: Option<Environment>,
-    settings: Vec<Setting<'i>>,
+    leaves: Vec<Leaf<'i>>,
     origin: Origin,
+}
+
+/// All that is said about settings: by the defaults, `nova.toml` and the variables.
+struct Layers<'i> {
+    environment: Environment,
+    /// The weakest first.
+    layers: Vec<Layer<'i>>,
 }
 
 /// Reads the settings, and adds all that is wrong with them to `errors`; if anything is, the
 /// result has the defaults.
 ///
-/// `variables` are those of the process: `NOVA_ENV`, and the settings among them.
+/// `variables` are those of the process: `NOVA_ENV`, and the settings among them. The app's own
+/// settings are read by [`read_app`]; if nobody does, there should be none.
 pub(crate) fn read(
     file: Option<&Arc<SourceFile>>,
     variables: &[(String, String)],
+    app_is_read: bool,
     errors: &mut Vec<BuildError>,
 ) -> Config {
-    let before = errors.len();
-    let environment = environment(variables, errors);
-    let mut layers = Vec::new();
     let document = file.map(|file| Document::read(file, &[], errors));
-    if let Some(document) = &document {
-        layers_of_file(document, &mut layers, errors);
+    let layers = Layers::gather(document.as_ref(), variables, errors);
+    let app = layers.of(APP).filter(|layer| !layer.leaves.is_empty());
+    if !app_is_read {
+        errors.extend(app.map(|layer| BuildError::WrongValue {
+            message: format!(
+                "nobody reads {}: the app does so with `.settings::<T>()`",
+                layer.name
+            ),
+            origin: layer.origin.clone(),
+        }));
     }
-    layers_of_variables(variables, &mut layers, errors);
+    let config = layers.config(errors);
+    config.unwrap_or_else(|| Config::defaults(layers.environment))
+}
 
-    // Every layer is checked, those of the other environment too: a mistake in `[prod.server]`
-    // should not wait for the day of the deployment.
-    for layer in &layers {
-        let settings = layer.settings.clone();
-        settings::read::<ServerConfig>(&layer.name, &layer.origin, settings, errors);
-    }
-    if errors.len() > before {
-        return Config {
+/// Reads the app's own settings as a `T`; what is wrong with the others is told by [`read`].
+pub(crate) fn read_app<T: DeserializeOwned>(
+    file: Option<&Arc<SourceFile>>,
+    variables: &[(String, String)],
+    errors: &mut Vec<BuildError>,
+) -> Option<T> {
+    let told_by_read = &mut Vec::new();
+    let document = file.map(|file| Document::read(file, &[], told_by_read));
+    let layers = Layers::gather(document.as_ref(), variables, told_by_read);
+    layers.table(APP, errors)
+}
+
+impl Config {
+    /// The defaults for an environment.
+    pub(super) fn defaults(environment: Environment) -> Self {
+        let layers = Layers {
             environment,
-            ..Config::default()
+            layers: layers_of_defaults(),
         };
-    }
-    Config {
-        environment,
-        server: effective(layers, environment, errors),
+        let config = layers.config(&mut Vec::new());
+        config.expect("the defaults are right, as a test finds")
     }
 }
 
-/// What counts in `environment`: a later layer has the last word on each key.
-fn effective(
-    layers: Vec<Layer<'_>>,
-    environment: Environment,
-    errors: &mut Vec<BuildError>,
-) -> ServerConfig {
-    let Some(origin) = layers.first().map(|layer| layer.origin.clone()) else {
-        return ServerConfig::default();
-    };
-    let mut effective: Vec<Setting<'_>> = Vec::new();
-    for layer in layers {
-        if layer.environment.is_none_or(|of| of == environment) {
-            for setting in layer.settings {
-                effective.retain(|lower| lower.key != setting.key);
-                effective.push(setting);
-            }
+impl<'i> Layers<'i> {
+    fn gather(
+        document: Option<&'i Document>,
+        variables: &'i [(String, String)],
+        errors: &mut Vec<BuildError>,
+    ) -> Self {
+        let environment = environment(variables, errors);
+        let mut layers = layers_of_defaults();
+        if let Some(document) = document {
+            layers_of_file(document.settings(), &mut layers, errors);
+        }
+        layers_of_variables(variables, &mut layers, errors);
+        Layers {
+            environment,
+            layers,
         }
     }
-    settings::read("`[server]`", &origin, effective, errors).unwrap_or_default()
+
+    fn config(&self, errors: &mut Vec<BuildError>) -> Option<Config> {
+        // Each is read, whatever is wrong with the others.
+        let server = self.table("server", errors);
+        let log = self.table("log", errors);
+        let session = self.table("session", errors);
+        Some(Config {
+            environment: self.environment,
+            server: server?,
+            log: log?,
+            session: session?,
+            app: None,
+            in_force: Arc::new(self.in_force()),
+        })
+    }
+
+    /// The table as a `T`. Each layer is checked, those of the other environment too: a mistake in
+    /// `[prod.server]` should not wait for the day of the deployment.
+    fn table<T: DeserializeOwned>(&self, table: &str, errors: &mut Vec<BuildError>) -> Option<T> {
+        let before = errors.len();
+        for layer in self.of(table) {
+            let leaves = layer.leaves.clone();
+            settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Part, errors);
+        }
+        if errors.len() > before {
+            return None;
+        }
+        let name = format!("`[{table}]`");
+        // A key that is missing is missing where the app's author would look first.
+        let file = self.of(table).find(|layer| !layer.origin.is_default());
+        let origin = file.map_or(Source::Defaults(DEFAULTS).at(0..0), |layer| {
+            layer.origin.clone()
+        });
+        settings::read(&name, &origin, self.effective(table), Wanted::Whole, errors)
+    }
+
+    /// What counts: a later layer has the last word on each key.
+    fn effective(&self, table: &str) -> Vec<Leaf<'i>> {
+        let mut effective = Vec::new();
+        let here = |layer: &&Layer<'_>| layer.environment.is_none_or(|of| of == self.environment);
+        for layer in self.of(table).filter(here) {
+            for leaf in &layer.leaves {
+                leaf.clone().beat(&mut effective);
+            }
+        }
+        effective
+    }
+
+    fn in_force(&self) -> BTreeMap<String, InForce> {
+        let tables = TABLES.iter().flat_map(|table| {
+            let leaves = self.effective(table);
+            leaves.into_iter().map(move |leaf| {
+                let value = leaf.shown();
+                let origin = leaf.origin();
+                (
+                    format!("{table}.{}", leaf.path.join(".")),
+                    InForce { value, origin },
+                )
+            })
+        });
+        tables.collect()
+    }
+
+    fn of<'l>(&'l self, table: &'l str) -> impl Iterator<Item = &'l Layer<'i>> {
+        self.layers.iter().filter(move |layer| layer.table == table)
+    }
 }
 
 fn environment(variables: &[(String, String)], errors: &mut Vec<BuildError>) -> Environment {
@@ -106,61 +208,62 @@ fn environment(variables: &[(String, String)], errors: &mut Vec<BuildError>) -> 
     }
 }
 
-/// The tables of `nova.toml`, those for all environments first.
+fn layers_of_defaults<'i>() -> Vec<Layer<'i>> {
+    let (defaults, _) = DeTable::parse_recoverable(DEFAULTS);
+    let settings = Setting::list(defaults.into_inner(), &Source::Defaults(DEFAULTS));
+    let mut layers = Vec::new();
+    layers_of_file(settings, &mut layers, &mut Vec::new());
+    layers
+}
+
+/// The tables of a file, those for all environments first.
 fn layers_of_file<'i>(
-    document: &'i Document,
+    settings: Vec<Setting<'i>>,
     layers: &mut Vec<Layer<'i>>,
     errors: &mut Vec<BuildError>,
 ) {
-    let (environments, tables): (Vec<_>, Vec<_>) = document
-        .settings()
+    let (environments, tables): (Vec<_>, Vec<_>) = settings
         .into_iter()
         .partition(|setting| Environment::named(&setting.key).is_some());
+    let environment_names = Environment::ALL.map(Environment::name);
+    let known: Vec<_> = TABLES.into_iter().chain(environment_names).collect();
     for setting in tables {
-        if TABLES.contains(&&*setting.key) {
-            let name = format!("`[{}]`", setting.key);
-            layers.extend(layer(setting, name, None, errors));
-        } else if serde_introspect::<ServerConfig>().contains(&&*setting.key) {
-            errors.push(setting.misplaced("`[server]`"));
-        } else {
-            let known: Vec<_> = TABLES
-                .into_iter()
-                .chain(Environment::ALL.map(Environment::name))
-                .collect();
-            errors.push(setting.unknown_key("the file", &known));
-        }
+        layers.extend(layer(setting, None, ("the file", &known), errors));
     }
     for setting in environments {
         let environment = Environment::named(&setting.key);
-        let above = setting.key.clone();
-        let Some(tables) = table(setting, errors) else {
-            continue;
-        };
-        for setting in tables {
-            if TABLES.contains(&&*setting.key) {
-                let name = format!("`[{above}.{}]`", setting.key);
-                layers.extend(layer(setting, name, environment, errors));
-            } else if serde_introspect::<ServerConfig>().contains(&&*setting.key) {
-                errors.push(setting.misplaced(&format!("`[{above}.server]`")));
-            } else {
-                errors.push(setting.unknown_key(&format!("`[{above}]`"), &TABLES));
-            }
+        let above = format!("`[{}]`", setting.key);
+        for setting in table(setting, errors).unwrap_or_default() {
+            layers.extend(layer(setting, environment, (&above, &TABLES), errors));
         }
     }
 }
 
+/// What stands at the top of the file or below an environment, if it is one of our tables.
 fn layer<'i>(
     setting: Setting<'i>,
-    name: String,
     environment: Option<Environment>,
+    (place, known): (&str, &[&str]),
     errors: &mut Vec<BuildError>,
 ) -> Option<Layer<'i>> {
-    let origin = setting.key_origin();
+    let named = |table: &str| match environment {
+        Some(environment) => format!("`[{environment}.{table}]`"),
+        None => format!("`[{table}]`"),
+    };
+    let Some(name) = TABLES.into_iter().find(|name| *name == setting.key) else {
+        let home = KEYS.iter().find(|(_, keys)| keys.contains(&&*setting.key));
+        errors.push(match home {
+            Some((home, _)) => setting.misplaced(&named(home)),
+            None => setting.unknown_key(place, known),
+        });
+        return None;
+    };
     Some(Layer {
-        name,
+        table: name,
+        name: named(name),
         environment,
-        settings: table(setting, errors)?,
-        origin,
+        origin: setting.key_origin(),
+        leaves: Leaf::list(table(setting, errors)?),
     })
 }
 
@@ -175,49 +278,50 @@ fn table<'i>(setting: Setting<'i>, errors: &mut Vec<BuildError>) -> Option<Vec<S
     }
 }
 
-/// Each `NOVA_<TABLE>__<KEY>` is a layer of its own. Other names are other programs'.
+/// Each `NOVA_<TABLE>__<KEY>` is a layer of its own, and further `__` lead into tables in tables.
+/// Other names are other programs'.
 fn layers_of_variables<'i>(
     variables: &'i [(String, String)],
     layers: &mut Vec<Layer<'i>>,
     errors: &mut Vec<BuildError>,
 ) {
     for (variable, value) in variables {
-        let Some((table, key)) = variable
+        let parts = variable
             .strip_prefix("NOVA_")
-            .and_then(|name| name.split_once("__"))
-        else {
+            .map(|name| name.split_once("__"));
+        let Some(Some((table, keys))) = parts else {
             warn_of_slip(variable);
             continue;
         };
         let source = Source::Variable(variable.as_str().into());
         let origin = source.at(0..0);
-        let mut setting = Setting {
-            key: table.to_lowercase(),
-            key_span: 0..0,
-            value: Spanned::new(0..0, scalar(value)),
-            source,
-        };
-        if Environment::named(&setting.key).is_some() {
+        let lower = table.to_lowercase();
+        if Environment::named(&lower).is_some() {
             errors.push(BuildError::WrongValue {
                 message: format!(
-                    "a variable is for the environment that runs: write `NOVA_{key}` without \
-                     `{}__`",
-                    table
+                    "a variable is for the environment that runs: write `NOVA_{keys}` without \
+                     `{table}__`"
                 ),
                 origin,
             });
             continue;
         }
-        if !TABLES.contains(&&*setting.key) {
-            errors.push(setting.unknown_key("`nova.toml`", &TABLES));
+        let Some(table) = TABLES.into_iter().find(|name| *name == lower) else {
+            errors.push(BuildError::UnknownKey {
+                similar: nearest(&lower, TABLES),
+                key: lower,
+                table: "`nova.toml`".to_owned(),
+                origin,
+                known: TABLES.map(str::to_owned).to_vec(),
+            });
             continue;
-        }
-        let name = format!("`[{}]`", setting.key);
-        setting.key = key.to_lowercase();
+        };
+        let path = keys.split("__").map(str::to_lowercase).collect();
         layers.push(Layer {
-            name,
+            table,
+            name: format!("`[{table}]`"),
             environment: None,
-            settings: vec![setting],
+            leaves: vec![Leaf::of_variable(path, value, source)],
             origin,
         });
     }
@@ -225,22 +329,13 @@ fn layers_of_variables<'i>(
 
 /// `NOVA_LISTEN` and `NOVA_SERVER_LISTEN` may be another program's, but most likely are slips.
 fn warn_of_slip(variable: &str) {
-    let Some(name) = variable.strip_prefix("NOVA_").map(str::to_lowercase) else {
-        return;
-    };
-    let fields = serde_introspect::<ServerConfig>();
-    let key = name.strip_prefix("server_").unwrap_or(&name);
-    if fields.contains(&key) {
-        let right = key.to_uppercase();
-        warn!("{variable} is no setting and counts for nothing; NOVA_SERVER__{right} is one");
-    }
-}
-
-/// A variable's text as a number or a boolean if it looks like one, and as a string otherwise.
-fn scalar(text: &str) -> DeValue<'_> {
-    match DeValue::parse(text).map(Spanned::into_inner) {
-        Ok(value @ (DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_))) => value,
-        _ => DeValue::String(text.into()),
+    let name = variable.trim_start_matches("NOVA_").to_lowercase();
+    for (table, keys) in KEYS.iter() {
+        let key = name.strip_prefix(&format!("{table}_")).unwrap_or(&name);
+        if keys.contains(&key) {
+            let right = format!("NOVA_{table}__{key}").to_uppercase();
+            warn!("{variable} is no setting and counts for nothing; {right} is one");
+        }
     }
 }
 
@@ -249,18 +344,25 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::*;
+    use serde::Deserialize;
 
-    fn read_all(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    use super::*;
+    use crate::config::{LogFormat, Secret};
+
+    fn sources(text: &str, variables: &[(&str, &str)]) -> (Arc<SourceFile>, Vec<(String, String)>) {
         let file = SourceFile::new(Path::new("nova.toml"), text.to_owned());
-        let variables: Vec<_> = [("NOVA_ENV", "dev")]
+        let variables = [("NOVA_ENV", "dev")]
             .iter()
             .chain(variables)
             .map(|(name, value)| (name.to_string(), value.to_string()))
-            .rev() // a later `NOVA_ENV` is found first
-            .collect();
+            .rev(); // a later `NOVA_ENV` is found first
+        (file, variables.collect())
+    }
+
+    fn read_all(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let (file, variables) = sources(text, variables);
         let mut errors = Vec::new();
-        let config = read(Some(&file), &variables, &mut errors);
+        let config = read(Some(&file), &variables, false, &mut errors);
         match errors.is_empty() {
             true => Ok(config),
             false => Err(crate::BuildErrors::new(errors).to_string()),
@@ -354,5 +456,195 @@ mod tests {
             .map(|(place, _)| place)
             .collect();
         assert_eq!(places, ["2:10", "3:14", "4:1"], "{told}");
+    }
+
+    #[test]
+    fn the_defaults_have_every_setting_and_a_comment_on_each() {
+        let config = Config::defaults(Environment::Dev);
+        for (table, keys) in KEYS.iter() {
+            assert!(!keys.is_empty());
+            for key in *keys {
+                let origin = config.origin(&format!("{table}.{key}"));
+                assert!(origin.is_some_and(Origin::is_default), "{table}.{key}");
+            }
+        }
+        let lines: Vec<_> = DEFAULTS.lines().collect();
+        for (comment, line) in lines.iter().zip(&lines[1..]) {
+            let explained = comment.starts_with("# ") || comment.starts_with("[prod");
+            assert!(
+                !line.contains(" = ") || line.starts_with('#') || explained,
+                "{line}"
+            );
+        }
+        // A whole file of them says nothing new, and nothing wrong.
+        let config = read_all(DEFAULTS, &[]).unwrap();
+        assert_eq!(
+            config.session.idle_timeout,
+            Duration::from_secs(2 * 60 * 60)
+        );
+        assert_eq!(
+            config.session.absolute_timeout,
+            Duration::from_secs(14 * 24 * 60 * 60)
+        );
+    }
+
+    #[test]
+    fn the_log_is_json_in_prod_unless_the_file_says_otherwise() {
+        let prod = [("NOVA_ENV", "prod")];
+        assert_eq!(read_all("", &[]).unwrap().log.format, LogFormat::Text);
+        assert_eq!(read_all("", &prod).unwrap().log.format, LogFormat::Json);
+        let config = read_all("[log]\nformat = 'text'", &prod).unwrap();
+        assert_eq!(config.log.format, LogFormat::Text);
+    }
+
+    #[test]
+    fn the_place_of_each_value_is_known() {
+        let text =
+            "[server]\nlisten = '127.0.0.1:1'\nbody_limit = 5\n[prod.server]\nbody_limit = 6";
+        let config = read_all(text, &[("NOVA_LOG__LEVEL", "warn")]).unwrap();
+        for (key, value, place) in [
+            ("server.listen", "'127.0.0.1:1'", "nova.toml:2:10"),
+            ("server.body_limit", "5", "nova.toml:3:14"),
+            (
+                "log.level",
+                "warn",
+                "environment variable `NOVA_LOG__LEVEL`",
+            ),
+            ("log.format", "\"text\"", "the default"),
+        ] {
+            let (_, told, origin) = config.in_force().find(|(known, ..)| *known == key).unwrap();
+            assert_eq!((told, &*origin.to_string()), (value, place));
+        }
+        assert!(config.origin("server.listn").is_none());
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Own {
+        #[serde(default)]
+        page_size: u32,
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        mail: Mail,
+        salt: Secret,
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Mail {
+        host: String,
+        port: u16,
+        password: Secret,
+        to: Vec<String>,
+    }
+
+    fn read_own(text: &str, variables: &[(&str, &str)]) -> Result<Own, String> {
+        let (file, variables) = sources(text, variables);
+        let mut errors = Vec::new();
+        let own = read_app(Some(&file), &variables, &mut errors);
+        match own {
+            Some(own) if errors.is_empty() => Ok(own),
+            _ => Err(crate::BuildErrors::new(errors).to_string()),
+        }
+    }
+
+    #[test]
+    fn the_apps_own_settings_have_the_same_layers_key_by_key() {
+        let text = "
+            [app]
+            page_size = 10
+            salt = 's'
+            [app.mail]
+            host = 'one'
+            port = 25
+            [dev.app]
+            mail = { host = 'two' }
+            [prod.app]
+            page_size = 99";
+        let variables = [
+            ("NOVA_APP__CODE", "12345"),
+            ("NOVA_APP__MAIL__PASSWORD", "67890"),
+            ("NOVA_APP__MAIL__TO", "['ann', 'bob']"),
+        ];
+        let own = read_own(text, &variables).unwrap();
+        let mail = Mail {
+            host: "two".into(),
+            port: 25,
+            password: "67890".into(),
+            to: vec!["ann".into(), "bob".into()],
+        };
+        let expected = Own {
+            page_size: 10,
+            code: "12345".into(),
+            mail,
+            salt: "s".into(),
+        };
+        assert_eq!(own, expected);
+    }
+
+    #[test]
+    fn mistakes_in_the_apps_own_settings_are_told_with_their_place() {
+        let text = "[app]\npage_size = 'x'\n[app.mail]\nprot = 5\nto = ['ann', 5]\n[prod.app]\npage_sise = 1";
+        let told = read_own(text, &[("NOVA_APP__MAIL__PORT", "99999")]).unwrap_err();
+        for expected in [
+            "nova.toml:2:13: `page_size` is wrong: invalid type: string \"x\", expected u32",
+            "nova.toml:4:1: `mail.prot` is wrong: unknown field `prot`, expected one of",
+            "nova.toml:5:14: `mail.to` is wrong: invalid type: integer `5`, expected a string",
+            "nova.toml:7:1: `[prod.app]` has no key `page_sise`",
+            "help: a similar key exists: `page_size`",
+            "variable `NOVA_APP__MAIL__PORT`: `mail.port` is wrong: invalid value: integer `99999`",
+        ] {
+            assert!(told.contains(expected), "{expected}\n\nis not in\n\n{told}");
+        }
+        let told = read_own("[app]\npage_size = 5", &[]).unwrap_err();
+        assert!(
+            told.contains("nova.toml:1:2: `[app]` is incomplete: missing field `salt`"),
+            "{told}"
+        );
+        let told = read_all("[app]\npage_size = 5", &[]).unwrap_err();
+        assert!(
+            told.contains("nova.toml:1:2: nobody reads `[app]`"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn no_message_and_no_listing_shows_a_secret() {
+        let text = "[app]\nsalt = 4711\n[app.mail]\npassword = ['hunter2']\n[dev.app]\nmail = { host = 5, password = 'hunter2' }\n";
+        let variables = [("NOVA_APP__MAIL__PASSWORD__X", "hunter2")];
+        for told in [
+            read_own(text, &[]).unwrap_err(),
+            read_own("[app]\nsalt = 's'", &variables).unwrap_err(),
+            read_all("[app]\npassword = 'hunter2\n", &[]).unwrap_err(),
+            read_all("[app]\npassword hunter2\n", &[]).unwrap_err(),
+            read_all("[app]\ndb = \"postgres://ann:hunter2@db/x\n", &[]).unwrap_err(),
+        ] {
+            assert!(
+                !told.contains("hunter2") && !told.contains("4711"),
+                "{told}"
+            );
+            assert!(told.contains("***") || told.contains("variable"), "{told}");
+        }
+        let told = read_own(text, &[]).unwrap_err();
+        for expected in [
+            "nova.toml:2:8: `salt` is wrong: a secret is a string\n  |\n2 | salt = ***\n  |        ^^^",
+            "nova.toml:4:12: `mail.password` is wrong: it should be a string\n  |\n4 | password = ***\n",
+            "6 | mail = { host = 5, password = ***\n  |                 ^",
+        ] {
+            assert!(told.contains(expected), "{expected}\n\nis not in\n\n{told}");
+        }
+        let (file, variables) =
+            sources("[app]\napi_key = 'hunter2'\ndb = 'pg://a:hunter2@b/c'", &[]);
+        let config = read(Some(&file), &variables, true, &mut Vec::new());
+        let listed: Vec<_> = config
+            .in_force()
+            .map(|(key, value, _)| (key, value))
+            .collect();
+        assert!(listed.contains(&("app.api_key", "***")), "{listed:?}");
+        assert!(
+            listed.contains(&("app.db", "'pg://a:***@b/c'")),
+            "{listed:?}"
+        );
     }
 }

@@ -3,6 +3,8 @@
 //! serde stops at the first mistake. Here the keys are compared with the type's fields first,
 //! then each value that is refused is reported, taken out, and the rest tried again.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -10,6 +12,7 @@ use serde_aux::serde_introspection::serde_introspect;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
+use super::secret::{self, NO_SECRET};
 use crate::build_error::{BuildError, nearest};
 use crate::origin::{Origin, Source};
 
@@ -20,6 +23,19 @@ pub(crate) struct Setting<'i> {
     pub(crate) key_span: Range<usize>,
     pub(crate) value: Spanned<DeValue<'i>>,
     pub(crate) source: Source,
+}
+
+/// A value with all keys that lead to it. Tables fall apart into these, so that one layer can beat
+/// another on a single key of a table in a table.
+#[derive(Clone)]
+pub(crate) struct Leaf<'i> {
+    pub(crate) path: Vec<String>,
+    key_span: Range<usize>,
+    value: Spanned<DeValue<'i>>,
+    source: Source,
+    /// A variable's value is text; `12345` is a number all the same, until a number is refused:
+    /// this is why.
+    no_number: Option<String>,
 }
 
 impl<'i> Setting<'i> {
@@ -66,80 +82,282 @@ impl<'i> Setting<'i> {
 
     /// The mistake of a key that nobody reads; `table` has the keys `known`.
     pub(crate) fn unknown_key(&self, table: &str, known: &[&str]) -> BuildError {
-        BuildError::UnknownKey {
-            key: self.key.clone(),
-            table: table.to_owned(),
-            origin: self.key_origin(),
-            known: known.iter().map(|&key| key.to_owned()).collect(),
-            similar: nearest(&self.key, known.iter().copied()),
+        unknown_key(&self.key, self.key_origin(), table, known)
+    }
+}
+
+fn unknown_key(key: &str, origin: Origin, table: &str, known: &[&str]) -> BuildError {
+    BuildError::UnknownKey {
+        key: key.to_owned(),
+        table: table.to_owned(),
+        origin,
+        known: known.iter().map(|&key| key.to_owned()).collect(),
+        similar: nearest(key, known.iter().copied()),
+    }
+}
+
+impl<'i> Leaf<'i> {
+    /// All values in `settings`, tables in tables included.
+    pub(crate) fn list(settings: impl IntoIterator<Item = Setting<'i>>) -> Vec<Self> {
+        let mut leaves = Vec::new();
+        for setting in settings {
+            gather(setting, &[], &mut leaves);
+        }
+        leaves
+    }
+
+    /// The value of an environment variable.
+    pub(crate) fn of_variable(path: Vec<String>, text: &'i str, source: Source) -> Self {
+        Leaf {
+            path,
+            key_span: 0..0,
+            value: Spanned::new(0..0, DeValue::String(text.into())),
+            source,
+            no_number: None,
+        }
+    }
+
+    /// Takes the place of what stands under its keys in `lower`.
+    pub(crate) fn beat(self, lower: &mut Vec<Leaf<'i>>) {
+        lower.retain(|other| {
+            !self.path.starts_with(&other.path) && !other.path.starts_with(&self.path)
+        });
+        lower.push(self);
+    }
+
+    /// Where the value stands.
+    pub(crate) fn origin(&self) -> Origin {
+        self.source.at(self.value.span())
+    }
+
+    /// The value as it was written, with a secret left out.
+    pub(crate) fn shown(&self) -> String {
+        if self.is_secret() {
+            return secret::MASK.to_owned();
+        }
+        secret::masked_url(&match (&self.source, self.value.get_ref()) {
+            (Source::Variable(_), DeValue::String(text)) => text.to_string(),
+            _ => self.source.text(self.value.span()).to_owned(),
+        })
+    }
+
+    fn is_secret(&self) -> bool {
+        self.path.iter().any(|key| secret::is_telling(key))
+    }
+
+    /// As serde gets it: with spans moved by `by`, which tells afterwards what an error is about.
+    fn moved_value(&self, by: usize) -> Spanned<DeValue<'i>> {
+        if let (Source::Variable(_), DeValue::String(Cow::Borrowed(text)), None) =
+            (&self.source, self.value.get_ref(), &self.no_number)
+            && let Some(value) = other_than_text(text)
+        {
+            return flat(value, by);
+        }
+        moved(&self.value, by)
+    }
+
+    /// Whether the value of a variable can still be taken for text.
+    fn could_be_text(&self) -> bool {
+        match (&self.source, self.value.get_ref()) {
+            (Source::Variable(_), DeValue::String(text)) => {
+                self.no_number.is_none() && other_than_text(text).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// The mistake of a value that was refused.
+    fn refused(&self, error: &Error, span: Range<usize>) -> BuildError {
+        let message = self.no_number.as_deref().unwrap_or(error.message());
+        let origin = match message.starts_with("unknown field") {
+            true => self.source.at(self.key_span.clone()),
+            false => self.source.at(span),
+        };
+        let hidden = self.is_secret() || message == NO_SECRET;
+        // What serde says may quote the value; what it expected does not.
+        let said = match message.split_once(", expected ") {
+            Some((_, expected)) if hidden => format!("it should be {expected}"),
+            _ if hidden && message != NO_SECRET => "it is not what belongs there".to_owned(),
+            _ => message.to_owned(),
+        };
+        BuildError::WrongValue {
+            message: format!("`{}` is wrong: {said}", self.path.join(".")),
+            origin: if hidden { origin.hidden() } else { origin },
         }
     }
 }
 
-/// Reads a `T` from `settings`, of which `table` says what has them, such as "a route".
+fn gather<'i>(setting: Setting<'i>, above: &[String], leaves: &mut Vec<Leaf<'i>>) {
+    let mut path = above.to_vec();
+    path.push(setting.key);
+    let span = setting.value.span();
+    match setting.value.into_inner() {
+        DeValue::Table(table) if !table.is_empty() => {
+            for setting in Setting::list(table, &setting.source) {
+                gather(setting, &path, leaves);
+            }
+        }
+        value => leaves.push(Leaf {
+            path,
+            key_span: setting.key_span,
+            value: Spanned::new(span, value),
+            source: setting.source,
+            no_number: None,
+        }),
+    }
+}
+
+/// A variable's text as a number, a boolean or a list, if it looks like one.
+fn other_than_text(text: &str) -> Option<DeValue<'_>> {
+    match DeValue::parse(text).map(Spanned::into_inner) {
+        Ok(
+            value @ (DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)),
+        ) => Some(value),
+        _ => None,
+    }
+}
+
+fn moved<'i>(value: &Spanned<DeValue<'i>>, by: usize) -> Spanned<DeValue<'i>> {
+    let span = value.span();
+    let inner = match value.get_ref() {
+        DeValue::Array(values) => {
+            DeValue::Array(values.iter().map(|value| moved(value, by)).collect())
+        }
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(key, value)| {
+                let (span, name) = (key.span(), key.get_ref().clone());
+                let key = Spanned::new(span.start + by..span.end + by, name);
+                (key, moved(value, by))
+            });
+            DeValue::Table(entries.collect())
+        }
+        other => other.clone(),
+    };
+    Spanned::new(span.start + by..span.end + by, inner)
+}
+
+/// A variable has no places within: all of it is at `at`.
+fn flat(value: DeValue<'_>, at: usize) -> Spanned<DeValue<'_>> {
+    let value = match value {
+        DeValue::Array(values) => DeValue::Array(
+            values
+                .into_iter()
+                .map(|value| flat(value.into_inner(), at))
+                .collect(),
+        ),
+        other => other,
+    };
+    Spanned::new(at..at, value)
+}
+
+/// How much of a `T` there should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All that has no default: a key that is missing is a mistake.
+    Whole,
+    /// Any part; the rest stands elsewhere.
+    Part,
+}
+
+/// Reads a `T` from `leaves`, of which `table` says what has them, such as "a route".
 ///
 /// Every unknown key and every refused value is added to `errors`; `None` if there was any. A
 /// key that `T` misses is reported at `origin`.
 pub(crate) fn read<T: DeserializeOwned>(
     table: &str,
     origin: &Origin,
-    settings: Vec<Setting<'_>>,
+    leaves: Vec<Leaf<'_>>,
+    wanted: Wanted,
     errors: &mut Vec<BuildError>,
 ) -> Option<T> {
     let before = errors.len();
     let known = serde_introspect::<T>();
-    let (mut settings, unknown): (Vec<_>, Vec<_>) = settings
+    let (mut leaves, unknown): (Vec<_>, Vec<_>) = leaves
         .into_iter()
-        .partition(|setting| known.is_empty() || known.contains(&&*setting.key));
-    errors.extend(unknown.iter().map(|one| one.unknown_key(table, known)));
+        .partition(|leaf| known.is_empty() || known.contains(&&*leaf.path[0]));
+    errors.extend(unknown.iter().map(|leaf| {
+        let origin = leaf.source.at(leaf.key_span.clone());
+        unknown_key(&leaf.path[0], origin, table, known)
+    }));
     loop {
-        let error = match deserialize::<T>(&settings) {
+        let distance = distance(&leaves);
+        let error = match deserialize::<T>(&leaves, distance) {
             Ok(read) => return (errors.len() == before).then_some(read),
             Err(error) => error,
         };
-        let Some((position, span)) = refused(&settings, &error) else {
-            errors.push(BuildError::WrongValue {
-                message: format!("{table} is incomplete: {}", error.message()),
-                origin: origin.clone(),
-            });
-            return None;
+        let missing = error.message().starts_with("missing field");
+        match refused(&leaves, &error, distance) {
+            Some((position, _)) if missing && wanted == Wanted::Part => {
+                let incomplete = leaves[position].path[0].clone();
+                leaves.retain(|leaf| leaf.path[0] != incomplete);
+            }
+            None if missing && wanted == Wanted::Part => return None,
+            Some((position, _)) if leaves[position].could_be_text() => {
+                leaves[position].no_number = Some(error.message().to_owned());
+            }
+            Some((position, span)) if !missing => {
+                let leaf = leaves.remove(position);
+                errors.push(leaf.refused(&error, span));
+            }
+            _ => {
+                errors.push(BuildError::WrongValue {
+                    message: format!("{table} is incomplete: {}", error.message()),
+                    origin: origin.clone(),
+                });
+                return None;
+            }
+        }
+    }
+}
+
+/// More than any span is long.
+fn distance(leaves: &[Leaf<'_>]) -> usize {
+    let ends = leaves.iter().map(|leaf| leaf.value.span().end);
+    ends.max().unwrap_or(0) + 1
+}
+
+/// The spans of the leaf at position 0 begin at `distance`, those of the next one at twice that,
+/// whatever they were read from: that tells afterwards which one was refused.
+fn deserialize<T: DeserializeOwned>(leaves: &[Leaf<'_>], distance: usize) -> Result<T, Error> {
+    let numbered: Vec<_> = (1..).zip(leaves).collect();
+    let all = DeValue::Table(nested(&numbered, 0, distance));
+    T::deserialize(ValueDeserializer::from(Spanned::new(0..0, all)))
+}
+
+/// The table that leaves with the same `depth` keys above make up.
+fn nested<'i>(leaves: &[(usize, &Leaf<'i>)], depth: usize, distance: usize) -> DeTable<'i> {
+    let mut by_key: BTreeMap<&str, Vec<(usize, &Leaf<'i>)>> = BTreeMap::new();
+    for (number, leaf) in leaves {
+        let below = by_key.entry(&leaf.path[depth]).or_default();
+        below.push((*number, leaf));
+    }
+    let entries = by_key.into_iter().map(|(key, below)| {
+        let (number, leaf) = below[0];
+        let at = number * distance;
+        let value = match leaf.path.len() == depth + 1 {
+            true => leaf.moved_value(at),
+            false => {
+                let table = nested(&below, depth + 1, distance);
+                Spanned::new(at..at, DeValue::Table(table))
+            }
         };
-        let setting = settings.remove(position);
-        errors.push(BuildError::WrongValue {
-            message: format!("`{}` is wrong: {}", setting.key, error.message()),
-            origin: setting.source.at(span),
-        });
-    }
+        (Spanned::new(at..at, key.to_owned().into()), value)
+    });
+    entries.collect()
 }
 
-/// Each value gets its position as its span, whatever it was read from: that tells afterwards
-/// which one was refused. Values inside it keep the spans that they have in their file.
-fn deserialize<T: DeserializeOwned>(settings: &[Setting<'_>]) -> Result<T, Error> {
-    let table: DeTable<'_> = settings
-        .iter()
-        .enumerate()
-        .map(|(position, setting)| {
-            let key = Spanned::new(position..position, setting.key.clone().into());
-            let value = Spanned::new(position..position, setting.value.get_ref().clone());
-            (key, value)
-        })
-        .collect();
-    let outside = settings.len()..settings.len();
-    let all = Spanned::new(outside, DeValue::Table(table));
-    T::deserialize(ValueDeserializer::from(all))
-}
-
-/// Which setting `error` is about, and the place in its source.
-fn refused(settings: &[Setting<'_>], error: &Error) -> Option<(usize, Range<usize>)> {
+/// Which leaf `error` is about, and the place in its source.
+fn refused(leaves: &[Leaf<'_>], error: &Error, distance: usize) -> Option<(usize, Range<usize>)> {
     let span = error.span()?;
-    if span.is_empty() {
-        let setting = settings.get(span.start)?;
-        return Some((span.start, setting.value.span()));
-    }
-    let position = settings.iter().position(|setting| {
-        let own = setting.value.span();
-        own.start <= span.start && span.end <= own.end
-    })?;
+    let position = (span.start / distance).checked_sub(1)?;
+    let (leaf, base) = (leaves.get(position)?, (position + 1) * distance);
+    let span = match span.is_empty() {
+        true => leaf.value.span(),
+        false => span.start - base..span.end - base,
+    };
     Some((position, span))
 }
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::group::GroupPlugin;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
-use crate::config::settings::{self, Setting};
+use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
@@ -53,7 +53,7 @@ where
 {
     Box::new(move |name, origin, settings, errors| {
         let table = format!("the plugin `{name}`");
-        let options = settings::read(&table, origin, settings, errors)?;
+        let options = settings::read(&table, origin, Leaf::list(settings), Wanted::Whole, errors)?;
         Some(Arc::new(make(options)))
     })
 }
