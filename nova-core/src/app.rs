@@ -13,12 +13,15 @@ use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config};
 use crate::controller::{Action, Controller};
 use crate::origin::{Origin, Source, SourceFile, shown};
-use crate::plugin::{Plugin, RequestPlugin};
+use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::IntoReply;
 use crate::request::Request;
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Table};
+use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
+use crate::session::Store;
+use crate::views::Views;
 
 /// An app that is complete and correct, ready to be served by [`run`](crate::run).
 ///
@@ -41,15 +44,27 @@ pub struct App {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    pub(crate) views: Views,
     pub(crate) shared: Arc<Shared>,
 }
 
 /// What every request holds of its app.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
+    pub(crate) sessions: Arc<Store>,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
+}
+
+impl Shared {
+    pub(crate) fn new(config: &Config) -> Self {
+        Shared {
+            pubsub: PubSub::new(),
+            sessions: Arc::new(Store::new(&config.session)),
+            tasks: TaskTracker::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Core {
@@ -61,8 +76,8 @@ impl fmt::Debug for Core {
 }
 
 impl App {
-    /// Begins an app, with what every app has: the plugin `request`, the pub/sub, and the
-    /// default settings.
+    /// Begins an app, with what every app has: the plugins `request` and `correlation`, the
+    /// pub/sub, and the default settings.
     pub fn builder() -> AppBuilder {
         AppBuilder::new()
     }
@@ -95,6 +110,7 @@ struct AppSettings {
 pub struct AppBuilder {
     config_file: Option<(PathBuf, Origin)>,
     router_file: Option<(PathBuf, Origin)>,
+    views: Option<(PathBuf, Origin)>,
     app_settings: Option<AppSettings>,
     registry: Registry,
     global_plugins: Vec<GroupPlugin>,
@@ -117,6 +133,7 @@ impl AppBuilder {
         let builder = AppBuilder {
             config_file: None,
             router_file: None,
+            views: None,
             app_settings: None,
             registry: Registry::default(),
             global_plugins: Vec::new(),
@@ -126,18 +143,36 @@ impl AppBuilder {
         };
         builder
             .plugin_with("request", RequestPlugin::new)
+            .plugin_with("correlation", CorrelationPlugin::new)
             .service("pubsub", PubSubService)
     }
 
     /// The folder of the app, usually `env!("CARGO_MANIFEST_DIR")`: `nova.toml` and `router.toml`
     /// in it are read, and both must be there; an empty `nova.toml` leaves all settings at their
-    /// defaults. A relative folder is one below the working directory.
+    /// defaults. So are the [views](Self::views) in its folder `views`, if it has one. A relative
+    /// folder is one below the working directory.
     #[must_use]
     #[track_caller]
     pub fn root(self, folder: impl AsRef<Path>) -> Self {
         let folder = folder.as_ref();
-        self.config_file(folder.join("nova.toml"))
-            .router_file(folder.join("router.toml"))
+        let views = folder.join("views");
+        let app = self
+            .config_file(folder.join("nova.toml"))
+            .router_file(folder.join("router.toml"));
+        if views.is_dir() {
+            app.views(views)
+        } else {
+            app
+        }
+    }
+
+    /// The folder with the templates of [`view`](crate::view) replies. All files in it and below
+    /// are read, hidden ones excepted. **Default:** none.
+    #[must_use]
+    #[track_caller]
+    pub fn views(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.views = Some((folder.into(), Origin::caller()));
+        self
     }
 
     /// The file with the settings, as [`Config`] describes them. **Default:** none, and so the
@@ -160,7 +195,7 @@ impl AppBuilder {
     /// ```
     /// use nova_core::{App, Secret};
     ///
-    /// #[derive(Default, serde::Deserialize)]
+    /// #[derive(Clone, Default, serde::Deserialize)]
     /// #[serde(deny_unknown_fields, default)]
     /// struct Settings {
     ///     page_size: Option<u32>,
@@ -219,6 +254,8 @@ impl AppBuilder {
     /// prefix  = "/api"
     /// # In place of the global list:
     /// plugins = [["request", { decode_json_body = true }]]
+    /// # Who decides who may pass; left out or `false`, everybody may:
+    /// security = "auth::session"
     /// routes = [
     ///     # [path, who answers, options]
     ///     ["/notes",         "notes_api::index", { methods = ["get"] }],
@@ -318,6 +355,16 @@ impl AppBuilder {
         self
     }
 
+    /// Registers a security function, which groups name in `security`.
+    #[must_use]
+    #[track_caller]
+    pub fn security(mut self, name: &str, security: impl Security) -> Self {
+        let origin = Origin::caller();
+        self.registry
+            .add_security(name, Arc::new(security), origin, &mut self.errors);
+        self
+    }
+
     /// Registers what answers the routes of a protocol that name it.
     ///
     /// This is the door for crates that bring a protocol; nova-ws wraps it as
@@ -399,6 +446,9 @@ impl AppBuilder {
             config.app = Some(app.value);
         }
 
+        let views = self
+            .views
+            .map(|(folder, origin)| Views::read(&folder, &origin, &mut errors));
         let router_file = read_file(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
         let file = file.unwrap_or_default();
@@ -409,7 +459,7 @@ impl AppBuilder {
             .collect();
         let mut groups = file.groups;
         for group in self.groups {
-            groups.push(group.into_spec(|plugin| self.registry.group_plugin(plugin, &mut errors)));
+            groups.push(group.into_spec(&self.registry, &mut errors));
         }
         let table = router::compile(groups, global, &self.registry, &mut errors);
 
@@ -418,9 +468,10 @@ impl AppBuilder {
         }
         Ok(App {
             core: Arc::new(Core {
+                shared: Arc::new(Shared::new(&config)),
+                views: views.unwrap_or_default(),
                 config,
                 table,
-                shared: Arc::default(),
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),
         })

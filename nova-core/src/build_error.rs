@@ -61,7 +61,7 @@ pub enum BuildError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A file is no TOML at this place.
+    /// A file is no TOML, or a view no template, at this place.
     Syntax {
         /// What the parser says.
         message: String,
@@ -146,6 +146,8 @@ pub enum NameKind {
     Handler,
     /// An HTTP method.
     Method,
+    /// A security function.
+    Security,
     /// A background service.
     Service,
     /// An environment: `dev` or `prod`.
@@ -160,6 +162,7 @@ impl fmt::Display for NameKind {
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
             NameKind::Method => "method",
+            NameKind::Security => "security function",
             NameKind::Service => "service",
             NameKind::Environment => "environment",
         })

@@ -48,9 +48,11 @@ mod controller;
 mod document;
 mod error;
 mod life;
+mod log;
 mod origin;
 pub mod panic;
 mod params;
+pub mod password;
 mod pipeline;
 mod plugin;
 mod protocol;
@@ -59,10 +61,13 @@ mod request;
 mod response;
 mod router;
 mod run;
+mod security;
 mod server;
 mod service;
+mod session;
 mod stopping;
 pub mod testing;
+mod views;
 
 pub use nova_pubsub as pubsub;
 
@@ -72,12 +77,16 @@ pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig
 pub use controller::{Action, Controller};
 pub use error::{Error, Result, ResultExt};
 pub use origin::Origin;
-pub use plugin::{Flow, Plugin, RequestOptions, RequestPlugin};
+pub use plugin::{
+    CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
+};
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
-pub use reply::{IntoReply, Reply, json, redirect, status, text};
+pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
 pub use router::{Group, Handler, IntoHandler, IntoRoute, Route, RouteOptions, methods, protocol};
 pub use run::run;
+pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};
+pub use session::Session;
 pub use stopping::Stopping;

@@ -7,22 +7,44 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use tracing::{debug, error};
+use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
 use crate::life::Life;
+use crate::log::{self, RequestLine};
 use crate::panic;
 use crate::plugin::{Chain, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
+use crate::reply::Rendering;
 use crate::request::{Head, Request};
 use crate::response::{self, Response};
 use crate::router::{Endpoint, Found, Target};
+use crate::security::Access;
 
 impl Core {
     /// Answers one request. Whatever the app's code does, there is an answer.
     pub(crate) async fn respond(
+        &self,
+        request: http::Request<Incoming>,
+        peer: Option<SocketAddr>,
+        life: &Life,
+    ) -> Response {
+        let line = RequestLine::begin(&self.config.log, &request);
+        let answer = async {
+            // Within the span, so that the line has the correlation id.
+            let line = line;
+            let response = self.answer(request, peer, life).await;
+            if let Some(line) = line {
+                line.answered(response.status());
+            }
+            response
+        };
+        answer.instrument(log::request_span()).await
+    }
+
+    async fn answer(
         &self,
         request: http::Request<Incoming>,
         peer: Option<SocketAddr>,
@@ -45,23 +67,27 @@ impl Core {
             Next::Answer(_) => "no route",
         };
 
-        let before = run_before(chain, &mut request).await;
+        let mut before = run_before(chain, &mut request).await;
+        if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next) {
+            before = admit(endpoint, &mut request).await;
+        }
         let head = Arc::clone(request.head());
+        let rendering = Rendering {
+            method: head.method(),
+            views: &self.views,
+            view: next.view(),
+        };
         let answer = match before {
-            Ok(Flow::Continue) => next.answer(request).await,
-            Ok(Flow::Stop(reply)) => reply.render(head.method()).map(Answer::from),
+            Ok(Flow::Continue) => next.answer(request, rendering).await,
+            Ok(Flow::Stop(reply)) => reply.render(rendering).map(Answer::from),
             Err(error) => Err(error),
         };
         let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
         run_after(chain, &head, &mut answer.response, name).await;
         keep_sound(&mut answer, name, &head);
         if let Some((switch, upgrade)) = answer.switch {
-            life.track_socket(switch_protocols(
-                switch,
-                upgrade,
-                &answer.response,
-                life.clone(),
-            ));
+            let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
+            life.track_socket(socket.in_current_span());
         }
         answer.response
     }
@@ -88,29 +114,39 @@ impl From<Response> for Answer {
     }
 }
 
-impl Next<'_> {
-    async fn answer(self, request: Request) -> Result<Answer> {
+impl<'t> Next<'t> {
+    /// The view that has its name from who answers.
+    fn view(&self) -> &'t str {
+        match self {
+            Next::Endpoint(endpoint) => &endpoint.view,
+            Next::Answer(_) => "",
+        }
+    }
+
+    async fn answer(self, request: Request, rendering: Rendering<'_>) -> Result<Answer> {
         match self {
             Next::Answer(response) => Ok(response.into()),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
-                    let method = request.method().clone();
                     // The call itself is inside: what an action does before its first await may
                     // panic too.
                     let reply = held(Stage::Controller, async { action.call(request).await });
-                    reply.await?.render(&method).map(Answer::from)
+                    reply.await?.render(rendering).map(Answer::from)
                 }
-                Target::Protocol(handler) => open(&**handler, request).await,
+                Target::Protocol(handler) => open(&**handler, request, rendering).await,
             },
         }
     }
 }
 
-async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Answer> {
+async fn open(
+    handler: &dyn ProtocolHandler,
+    mut request: Request,
+    rendering: Rendering<'_>,
+) -> Result<Answer> {
     let upgrade = request.upgrade.take();
-    let method = request.method().clone();
     match held(Stage::Handler, async { handler.open(request).await }).await? {
-        Opening::Refused(reply) => reply.render(&method).map(Answer::from),
+        Opening::Refused(reply) => reply.render(rendering).map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
                 return Err(Error::new(400, "this connection cannot switch protocols"));
@@ -162,6 +198,22 @@ async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     Ok(Flow::Continue)
 }
 
+/// Asks the security function of the route, if its group has one.
+async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
+    let Some(security) = &endpoint.security else {
+        return Ok(Flow::Continue);
+    };
+    let check = async { security.code.check(request).await };
+    match held(Stage::Security(&security.name), check).await? {
+        Access::Granted => Ok(Flow::Continue),
+        Access::GrantedAs(data) => {
+            request.auth_data = Some(data);
+            Ok(Flow::Continue)
+        }
+        Access::Denied(reply) => Ok(Flow::Stop(reply)),
+    }
+}
+
 async fn run_after(chain: &Chain, head: &Head, response: &mut Response, name: &str) {
     for plugin in chain.iter() {
         let after = async { plugin.code.post_request(head, response).await };
@@ -176,6 +228,9 @@ fn keep_sound(answer: &mut Answer, name: &str, head: &Head) {
     let headers = answer.response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
+    if let Some(cookie) = head.session_cookie() {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     let status = answer.response.status();
     if status.is_informational() && answer.switch.is_none() {
         let error = Error::internal(format!("a plugin answered with {status}"));
@@ -186,6 +241,7 @@ fn keep_sound(answer: &mut Answer, name: &str, head: &Head) {
 /// Whose code runs.
 enum Stage<'s> {
     Plugin(&'s str),
+    Security(&'s str),
     Controller,
     Handler,
 }
@@ -194,6 +250,7 @@ impl fmt::Display for Stage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stage::Plugin(name) => write!(f, "the plugin `{name}`"),
+            Stage::Security(name) => write!(f, "the security function `{name}`"),
             Stage::Controller => f.write_str("the controller"),
             Stage::Handler => f.write_str("the handler"),
         }

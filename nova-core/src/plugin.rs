@@ -3,6 +3,7 @@
 //! The list decides the order and stops at the first reply; a plugin only sees the request. So a
 //! plugin can be tested without a router or a socket.
 
+mod correlation;
 mod request;
 
 use std::future::Future;
@@ -14,6 +15,8 @@ use crate::reply::Reply;
 use crate::request::{Head, Request};
 use crate::response::Response;
 
+pub(crate) use correlation::CorrelationId;
+pub use correlation::{CorrelationOptions, CorrelationPlugin};
 pub use request::{RequestOptions, RequestPlugin};
 
 /// Code that runs before and after the controller of every route in a group.

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::response::{Response, ResponseBody};
+use crate::views::Views;
 
-/// An answer to be rendered: made by [`json`], [`status`], [`redirect`] or [`text`].
+/// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`] or [`text`].
 ///
 /// ```
 /// use nova_core::{Reply, json, status};
@@ -37,6 +38,20 @@ enum Content {
     Empty,
     Json(Bytes),
     Text(Bytes),
+    View {
+        /// `None` for the one that is named after the controller.
+        name: Option<String>,
+        context: minijinja::Value,
+    },
+}
+
+/// What a reply is rendered with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rendering<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) views: &'r Views,
+    /// The view that is named after who answers.
+    pub(crate) view: &'r str,
 }
 
 /// A JSON answer: 201 to a `POST` and 200 to everything else, unless a status is set.
@@ -64,6 +79,35 @@ pub fn text(text: impl Into<String>) -> Reply {
     Reply::empty().text(text)
 }
 
+/// A page: the view that is named after the controller, rendered with the fields of `context`.
+/// [`Reply::named`] takes another view.
+///
+/// Views are [minijinja](https://docs.rs/minijinja) templates in the folder `views` beside
+/// `router.toml`, or where [`AppBuilder::views`](crate::AppBuilder::views) says: `pages.html` for
+/// the controller `pages`, or for the action `pages`. Values are escaped in files that end in
+/// `.html`. Its content type is `text/html; charset=utf-8`.
+///
+/// ```
+/// use nova_core::{Reply, view};
+/// use serde_json::json;
+///
+/// fn page(user: &str) -> Reply {
+///     view(&json!({ "user": user }))
+/// }
+/// # assert_eq!(page("ann").context().unwrap()["user"], "ann");
+/// ```
+///
+/// A view that does not exist, or that does not go with its context, becomes a 500, with the reason
+/// in the log.
+pub fn view<T: Serialize + ?Sized>(context: &T) -> Reply {
+    let mut reply = Reply::empty();
+    reply.content = Content::View {
+        name: None,
+        context: minijinja::Value::from(minijinja::value::Serde(context)),
+    };
+    reply
+}
+
 impl Reply {
     fn empty() -> Self {
         Reply {
@@ -88,6 +132,16 @@ impl Reply {
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.content = Content::Text(text.into().into());
+        self
+    }
+
+    /// The same page from another view: `notes/form` is `views/notes/form.html`.
+    #[must_use]
+    pub fn named(mut self, view: impl Into<String>) -> Self {
+        match &mut self.content {
+            Content::View { name, .. } => *name = Some(view.into()),
+            _ => self.mistaken("a reply that is no view is called by the name of one".into()),
+        }
         self
     }
 
@@ -142,10 +196,26 @@ impl Reply {
         &self.headers
     }
 
-    /// The bytes of the body.
+    /// The view that is rendered, if it has a [name](Self::named).
+    pub fn name(&self) -> Option<&str> {
+        match &self.content {
+            Content::View { name, .. } => name.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What a view is rendered with, for tests; `None` if the reply is no view.
+    pub fn context(&self) -> Option<serde_json::Value> {
+        match &self.content {
+            Content::View { context, .. } => serde_json::to_value(context).ok(),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the body; none yet if it is a view.
     pub fn body(&self) -> &[u8] {
         match &self.content {
-            Content::Empty => &[],
+            Content::Empty | Content::View { .. } => &[],
             Content::Json(bytes) | Content::Text(bytes) => bytes,
         }
     }
@@ -154,18 +224,27 @@ impl Reply {
         self.mistake.get_or_insert_with(|| Error::internal(message));
     }
 
-    /// The answer to a request with this method.
-    pub(crate) fn render(self, method: &Method) -> Result<Response> {
+    /// The answer to a request.
+    pub(crate) fn render(self, with: Rendering<'_>) -> Result<Response> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         let (bytes, content_type, usual) = match self.content {
             Content::Empty => (Bytes::new(), None, StatusCode::OK),
-            Content::Json(bytes) if method == Method::POST => {
+            Content::Json(bytes) if with.method == Method::POST => {
                 (bytes, Some("application/json"), StatusCode::CREATED)
             }
             Content::Json(bytes) => (bytes, Some("application/json"), StatusCode::OK),
             Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
+            Content::View { name, context } => {
+                let name = name.as_deref().unwrap_or(with.view);
+                let html = with.views.render(name, &context)?;
+                (
+                    html.into(),
+                    Some("text/html; charset=utf-8"),
+                    StatusCode::OK,
+                )
+            }
         };
         let status = self.status.unwrap_or(usual);
         // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content.
@@ -196,7 +275,7 @@ pub(crate) fn is_framing(name: &HeaderName) -> bool {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "an action returns a `Reply`, or a `Result` of one",
-    note = "make one with `json(&value)`, `status(204)`, `redirect(\"/\")` or `text(\"…\")`"
+    note = "make one with `json(&value)`, `view(&context)`, `status(204)`, `redirect(\"/\")` or `text(\"…\")`"
 )]
 pub trait IntoReply {
     /// The reply, or the error that is the answer instead.

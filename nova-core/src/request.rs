@@ -7,16 +7,22 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Uri, header::AsHeaderName, request::Parts};
+use http::header::{AsHeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, Uri};
 use hyper::upgrade::OnUpgrade;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::bindings::Bindings;
 use crate::body::RequestBody;
 use crate::error::{Error, Result};
 use crate::params::{Kind, Params};
+use crate::plugin::CorrelationId;
+use crate::security::AuthData;
+use crate::session::Session;
 
 const NO_PARAMS: &str =
     "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)";
@@ -31,7 +37,6 @@ pub struct Request {
 }
 
 /// All of a request but its body. Plugins before and after the controller see the same head.
-#[derive(Clone)]
 pub struct Head {
     method: Method,
     uri: Uri,
@@ -41,7 +46,11 @@ pub struct Head {
     pub(crate) bindings: Bindings,
     /// What the `request` plugin has decoded.
     pub(crate) params: Option<Params>,
+    /// What the group's security function knows.
+    pub(crate) auth_data: Option<AuthData>,
     app: Arc<Shared>,
+    /// The client's session; looked up when first asked for.
+    session: OnceLock<Session>,
     /// The app's pub/sub with this request as the sender; made when first asked for.
     pubsub: OnceLock<PubSub>,
 }
@@ -64,7 +73,9 @@ impl Request {
                 peer,
                 bindings: Bindings::default(),
                 params: None,
+                auth_data: None,
                 app,
+                session: OnceLock::new(),
                 pubsub: OnceLock::new(),
             }),
             body,
@@ -171,6 +182,12 @@ impl Head {
         self.peer
     }
 
+    /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;
+    /// `None` where it does not run.
+    pub fn correlation_id(&self) -> Option<&str> {
+        Some(self.extensions.get::<CorrelationId>()?.as_str())
+    }
+
     /// What the route's `{name}` stands for in this path, decoded, as a `T`.
     ///
     /// ```
@@ -217,6 +234,31 @@ impl Head {
         self.pubsub.get_or_init(|| self.app.pubsub.new_sender())
     }
 
+    /// The session of the client: what the app remembers of it from one request to the next.
+    pub fn session(&self) -> &Session {
+        self.session
+            .get_or_init(|| Session::of(&self.app.sessions, &self.headers))
+    }
+
+    /// The cookie that the answer has to set, if the session was touched and that changed its id.
+    pub(crate) fn session_cookie(&self) -> Option<HeaderValue> {
+        self.session.get()?.cookie()
+    }
+
+    /// Who sent the request, as the group's [`Security`](crate::Security) function has found out.
+    ///
+    /// # Errors
+    /// 500 if it has given no `T`: the route's group has no `security`, or another one.
+    pub fn auth_data<T: 'static>(&self) -> Result<&T> {
+        let data = self.auth_data.as_ref().and_then(AuthData::get);
+        data.ok_or_else(|| {
+            let wanted = std::any::type_name::<T>();
+            Error::internal(format!(
+                "there is no `{wanted}`: the `security` of the route's group gives none"
+            ))
+        })
+    }
+
     /// Runs `work` to its end, also when the client hangs up in the middle, and waits for it.
     ///
     /// An action's future is dropped with its client. Where two steps belong together, such as
@@ -252,7 +294,7 @@ impl Head {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.app.tasks.spawn(work);
+        let task = self.app.tasks.spawn(work.in_current_span());
         async {
             match task.await {
                 Ok(result) => result,
@@ -272,6 +314,26 @@ impl Head {
     /// A place for a plugin to leave something, by type.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
+    }
+}
+
+/// Both have the same session.
+impl Clone for Head {
+    fn clone(&self) -> Self {
+        self.session();
+        Head {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            headers: self.headers.clone(),
+            extensions: self.extensions.clone(),
+            peer: self.peer,
+            bindings: self.bindings.clone(),
+            params: self.params.clone(),
+            auth_data: self.auth_data.clone(),
+            app: Arc::clone(&self.app),
+            session: self.session.clone(),
+            pubsub: self.pubsub.clone(),
+        }
     }
 }
 

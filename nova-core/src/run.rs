@@ -1,18 +1,18 @@
 //! The `main` of an app.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tracing::info;
-use tracing_subscriber::EnvFilter;
+use tracing::{debug, info};
 
 use crate::app::App;
 use crate::build_error::BuildErrors;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::error::Error;
+use crate::log::Log;
 use crate::server;
 
 /// Builds the app and serves it until it is told to stop: all that `main` has to do.
@@ -35,10 +35,14 @@ use crate::server;
 /// }
 /// ```
 ///
-/// It makes the runtime, writes the log to standard error (at `info`, or as `RUST_LOG` says)
-/// unless the program has installed a subscriber of its own, calls `app`, listens where
-/// `server.listen` says, and prints the URL to standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets
-/// are closed, services stop in reverse order. A second one ends it at once.
+/// It makes the runtime, writes the log to standard error unless the program has installed a
+/// subscriber of its own, calls `app`, listens where `server.listen` says, and prints the URL to
+/// standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets are
+/// closed, services stop in reverse order. A second one ends it at once.
+///
+/// The log has a line for each request, and is JSON in `prod`: the
+/// [`[log]`](crate::LogConfig) table and the variable `RUST_LOG` decide otherwise. At `debug`, it
+/// begins with the settings that are not defaults, and where each of them was set.
 ///
 /// The exit code is 0 after such a stop. It is 1 when the app cannot be built, when it cannot
 /// listen, when a service has failed too often, and after a second signal; what is wrong, and
@@ -49,7 +53,7 @@ where
     Fut: Future<Output = Result<App, E>>,
     E: Into<Error>,
 {
-    install_subscriber();
+    let log = Log::install(&Config::before_it_is_read().log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -59,7 +63,10 @@ where
     };
     let code = runtime.block_on(async {
         match app().await {
-            Ok(app) => serve(app).await,
+            Ok(app) => {
+                log.apply(&app.config().log);
+                serve(app).await
+            }
             Err(error) => match error.into() {
                 error if error.downcast_ref::<BuildErrors>().is_some() => {
                     failure(&format!("the app cannot be built\n\n{error}"))
@@ -74,17 +81,23 @@ where
 }
 
 async fn serve(app: App) -> ExitCode {
-    let address = app.config().server.listen;
-    let environment = app.config().environment;
+    let config = app.config();
+    let (address, environment) = (config.server.listen, config.environment);
+    for (key, value, origin) in config
+        .in_force()
+        .filter(|(.., origin)| !origin.is_default())
+    {
+        debug!("{key} = {value} ({origin})");
+    }
     let listener = match server::listen(address) {
         Ok(listener) => listener,
-        Err(error) => return failure(&cannot_listen(address, &error)),
+        Err(error) => return failure(&cannot_listen(config, &error)),
     };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return failure(&format!("signals cannot be received: {error}")),
     };
-    announce(&listener, address, environment.name());
+    announce(&listener, config, environment.name());
 
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -113,13 +126,18 @@ fn outcome<E: std::fmt::Display>(ended: Result<(), E>) -> ExitCode {
     }
 }
 
-fn announce(listener: &TcpListener, wanted: SocketAddr, environment: &str) {
-    let address = listener.local_addr().unwrap_or(wanted);
-    // Not in the log, whose level may leave it out: whoever starts an app wants to know.
-    eprintln!("listening on http://{address} ({environment})");
+fn announce(listener: &TcpListener, config: &Config, environment: &str) {
+    let address = listener.local_addr().unwrap_or(config.server.listen);
+    match config.log.format {
+        // Not in the log, whose level may leave it out: whoever starts an app wants to know.
+        LogFormat::Text => eprintln!("listening on http://{address} ({environment})"),
+        // What reads JSON would stumble over it.
+        LogFormat::Json => info!("listening on http://{address} ({environment})"),
+    }
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+fn cannot_listen(config: &Config, error: &io::Error) -> String {
+    let address = config.server.listen;
     let other = match error.kind() {
         io::ErrorKind::AddrInUse if address.port() < u16::MAX => {
             SocketAddr::new(address.ip(), address.port() + 1)
@@ -127,8 +145,15 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => SocketAddr::new(address.ip(), 8080),
         _ => Config::default().server.listen,
     };
-    let change =
-        format!("`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={other}");
+    let source = config
+        .origin("server.listen")
+        .filter(|origin| !origin.is_default());
+    let change = format!(
+        "`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={other}{}",
+        source.map_or_else(String::new, |origin| format!(
+            "\nnote: it is {origin} that says {address}"
+        ))
+    );
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "cannot listen on {address}: the port is taken\n\
@@ -145,23 +170,6 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
 fn failure(message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::FAILURE
-}
-
-fn install_subscriber() {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(wanted) => EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
-            eprintln!("warning: RUST_LOG={wanted} is no filter, so it is `info`: {error}");
-            EnvFilter::new("info")
-        }),
-        Err(_) => EnvFilter::new("info"),
-    };
-    // An error means that the program has installed its own, which then counts.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init();
 }
 
 /// SIGTERM and SIGINT; elsewhere than on Unix, Ctrl-C.

@@ -43,8 +43,10 @@ use tokio::io::DuplexStream;
 
 use crate::app::{App, Shared};
 use crate::body::RequestBody;
+use crate::config::Config;
 use crate::protocol::Upgraded;
 use crate::request::Request;
+use crate::security::Access;
 use crate::server::Served;
 
 /// How much a connection in memory holds before its writer waits: about what a socket does.
@@ -307,6 +309,7 @@ pub fn request(method: &str, path: &str) -> RequestBuilder<ByHand> {
 pub struct ByHand {
     bindings: Vec<(String, String)>,
     pubsub: Option<PubSub>,
+    access: Option<Access>,
 }
 
 impl RequestBuilder<ByHand> {
@@ -326,6 +329,13 @@ impl RequestBuilder<ByHand> {
         self
     }
 
+    /// What the security function of the route's group would know of who sent it.
+    #[must_use]
+    pub fn auth_data<T: Send + Sync + 'static>(mut self, data: T) -> Self {
+        self.purpose.access = Some(Access::granted_as(data));
+        self
+    }
+
     /// The request.
     ///
     /// # Panics
@@ -340,11 +350,14 @@ impl RequestBuilder<ByHand> {
         let body = RequestBody::read_already(self.parts.body);
         let shared = Arc::new(Shared {
             pubsub: self.purpose.pubsub.unwrap_or_default(),
-            ..Shared::default()
+            ..Shared::new(&Config::default())
         });
         let mut request = Request::new(head.into_parts().0, body, None, shared);
         for (name, value) in &self.purpose.bindings {
             request.bindings.bind(name, value);
+        }
+        if let Some(Access::GrantedAs(data)) = self.purpose.access {
+            request.auth_data = Some(data);
         }
         request
     }

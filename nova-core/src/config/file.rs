@@ -89,6 +89,13 @@ pub(crate) fn read_app<T: DeserializeOwned>(
 }
 
 impl Config {
+    /// The defaults for the environment that `NOVA_ENV` names, if it names one.
+    pub(crate) fn before_it_is_read() -> Self {
+        let named = std::env::var("NOVA_ENV").ok();
+        let environment = named.and_then(|name| Environment::named(&name));
+        Config::defaults(environment.unwrap_or_default())
+    }
+
     /// The defaults for an environment.
     pub(super) fn defaults(environment: Environment) -> Self {
         let layers = Layers {

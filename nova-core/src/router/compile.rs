@@ -14,6 +14,7 @@ use super::table::Table;
 use super::tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::plugin::Chain;
+use crate::security::NamedSecurity;
 
 /// The methods that `router.toml` can name (RFC 9110 §9.3, RFC 5789). `CONNECT` is for proxies.
 const METHODS: [Method; 8] = [
@@ -74,7 +75,7 @@ impl Compiler<'_> {
                 let below = read.below(prefix.as_ref()?);
                 self.path_or_error(below, &path)
             });
-            self.route(route, path, chain);
+            self.route(route, path, chain, group.security.as_ref());
         }
     }
 
@@ -90,7 +91,13 @@ impl Compiler<'_> {
     }
 
     /// Looks at every part of the route, also when its path is none.
-    fn route(&mut self, route: RouteSpec, path: Option<Pattern>, chain: &Chain) {
+    fn route(
+        &mut self,
+        route: RouteSpec,
+        path: Option<Pattern>,
+        chain: &Chain,
+        security: Option<&NamedSecurity>,
+    ) {
         let methods = self.methods(&route);
         let target = self.target(&route);
         let (Some(path), Some(target)) = (path, target) else {
@@ -102,7 +109,9 @@ impl Compiler<'_> {
         };
         let endpoint = Arc::new(Endpoint {
             name: format!("{path} ({handler}, {})", route.origin),
+            view: handler.split("::").next().unwrap_or(handler).into(),
             chain: Arc::clone(chain),
+            security: security.cloned(),
             target,
             names: path.names().map(Box::from).collect(),
             origin: route.origin,

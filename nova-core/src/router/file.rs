@@ -13,9 +13,10 @@ use crate::config::settings::{Setting, type_name};
 use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{Chain, NamedPlugin};
+use crate::security::NamedSecurity;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 3] = ["prefix", "plugins", "routes"];
+const GROUP: [&str; 4] = ["prefix", "plugins", "security", "routes"];
 const OPTIONS: [&str; 2] = ["methods", "protocol"];
 
 /// What the file says.
@@ -98,6 +99,7 @@ impl Reader<'_> {
                     group.prefix = Some(prefix.map(|(path, origin)| PathSpec { path, origin }));
                 }
                 "plugins" => group.plugins = Some(Chain::from(self.plugins(setting))),
+                "security" => group.security = self.security(setting.value),
                 "routes" => {
                     let routes = self.array(setting, "a list of routes, each a `[path, handler]`");
                     let routes = routes.into_iter().filter_map(|value| self.route(value));
@@ -107,6 +109,32 @@ impl Reader<'_> {
             }
         }
         group
+    }
+
+    /// `false`, or the name of a security function.
+    fn security(&mut self, value: Value<'_>) -> Option<NamedSecurity> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Boolean(false) => None,
+            DeValue::String(name) => {
+                let origin = self.source.at(span);
+                self.registry.security(&name, &origin, self.errors)
+            }
+            other => {
+                let found = match other {
+                    DeValue::Boolean(true) => "`true`",
+                    other => type_name(&other),
+                };
+                self.wrong(
+                    span,
+                    format!(
+                        "`security` is `false` or the name of a security function, such as \
+                         `\"auth::session\"`, not {found}"
+                    ),
+                );
+                None
+            }
+        }
     }
 
     /// `["/path", "handler"]` or `["/path", "handler", { options }]`. Each part is read, whatever

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::registry::Registry;
+use crate::build_error::BuildError;
 use crate::controller::Action;
 use crate::origin::Origin;
 use crate::plugin::{Chain, NamedPlugin, Plugin};
 use crate::reply::IntoReply;
 use crate::request::Request;
+use crate::security::NamedSecurity;
 
 /// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
 ///
@@ -23,6 +26,7 @@ use crate::request::Request;
 pub struct Group {
     prefix: Option<(String, Origin)>,
     plugins: Option<Vec<GroupPlugin>>,
+    security: Option<(String, Origin)>,
     routes: Vec<(Route, Origin)>,
 }
 
@@ -91,6 +95,7 @@ impl Group {
         Group {
             prefix: None,
             plugins: None,
+            security: None,
             routes: Vec::new(),
         }
     }
@@ -139,6 +144,15 @@ impl Group {
         self
     }
 
+    /// Asks the security function that is registered under this name, before any route of the
+    /// group answers.
+    #[must_use]
+    #[track_caller]
+    pub fn security(mut self, name: impl Into<String>) -> Self {
+        self.security = Some((name.into(), Origin::caller()));
+        self
+    }
+
     /// Adds a route: `(path, handler)` or `(path, handler, options)`.
     #[must_use]
     #[track_caller]
@@ -159,12 +173,14 @@ impl Group {
         self
     }
 
-    /// The group as the table wants it; `resolve` turns names into plugins.
-    pub(crate) fn into_spec(
-        self,
-        resolve: impl FnMut(GroupPlugin) -> Option<NamedPlugin>,
-    ) -> GroupSpec {
+    /// The group as the table wants it, with what its names stand for.
+    pub(crate) fn into_spec(self, registry: &Registry, errors: &mut Vec<BuildError>) -> GroupSpec {
+        let security = self
+            .security
+            .map(|(name, origin)| registry.security(&name, &origin, errors));
+        let resolve = |plugin| registry.group_plugin(plugin, errors);
         GroupSpec {
+            security: security.flatten(),
             prefix: self
                 .prefix
                 .map(|(path, origin)| Some(PathSpec { path, origin })),
@@ -265,6 +281,7 @@ pub(crate) struct GroupSpec {
     pub(crate) prefix: Option<Option<PathSpec>>,
     /// `None` for the global ones.
     pub(crate) plugins: Option<Chain>,
+    pub(crate) security: Option<NamedSecurity>,
     pub(crate) routes: Vec<RouteSpec>,
 }
 

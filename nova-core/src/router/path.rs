@@ -11,6 +11,7 @@ use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::protocol::ProtocolHandler;
 use crate::request::Head;
+use crate::security::NamedSecurity;
 
 /// The routes of one path.
 #[derive(Default)]
@@ -27,7 +28,10 @@ pub(super) struct Path {
 pub(crate) struct Endpoint {
     /// For the log: what was matched and who answers.
     pub(crate) name: String,
+    /// The view that has its name from who answers.
+    pub(crate) view: Box<str>,
     pub(crate) chain: Chain,
+    pub(crate) security: Option<NamedSecurity>,
     pub(crate) target: Target,
     pub(super) names: Arc<[Box<str>]>,
     pub(super) origin: Origin,

@@ -12,6 +12,7 @@ use crate::controller::Action;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
+use crate::security::{ErasedSecurity, NamedSecurity};
 
 /// Every name that the app's code has registered.
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(crate) struct Registry {
     /// By protocol and name.
     handlers: BTreeMap<String, Handlers>,
     plugins: BTreeMap<String, (PluginFactory, Origin)>,
+    security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
 }
 
 type Handlers = BTreeMap<String, (Arc<dyn ProtocolHandler>, Origin)>;
@@ -103,6 +105,44 @@ impl Registry {
             origin,
             errors,
         );
+    }
+
+    pub(crate) fn add_security(
+        &mut self,
+        name: &str,
+        security: Arc<dyn ErasedSecurity>,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let (all, kind) = (&mut self.security, NameKind::Security);
+        add(all, kind, name.to_owned(), security, origin, errors);
+    }
+
+    /// The security function of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn security(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<NamedSecurity> {
+        if let Some((code, _)) = self.security.get(name) {
+            return Some(NamedSecurity {
+                name: name.into(),
+                code: Arc::clone(code),
+            });
+        }
+        let similar = nearest(name, self.security.keys().map(String::as_str));
+        let help = similar
+            .is_none()
+            .then(|| format!("register it with `.security(\"{name}\", …)`"));
+        errors.push(BuildError::UnknownName {
+            kind: NameKind::Security,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar,
+            help,
+        });
+        None
     }
 
     /// The action of that name; `None`, with the mistake added, if there is none.

@@ -1,0 +1,118 @@
+//! Who may pass: the security function of a group of routes.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::protocol::BoxFuture;
+use crate::reply::{Reply, status};
+use crate::request::Request;
+
+/// Code that decides who may pass to the routes of a group.
+///
+/// It is registered under a name, which groups name: `security = "auth::session"` in the router
+/// file. It runs after the plugins and before the controller, or before the upgrade of a socket. A
+/// group without `security`, or with `security = false`, is open.
+///
+/// ```
+/// use nova_core::{Access, Request, Result, Security, redirect};
+///
+/// #[derive(Debug)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// struct SignedIn;
+///
+/// impl Security for SignedIn {
+///     async fn check(&self, request: &mut Request) -> Result<Access> {
+///         let user: Option<String> = request.session().get("user").await?;
+///         Ok(match user {
+///             Some(name) => Access::granted_as(User { name }),
+///             None => Access::Denied(redirect("/login")),
+///         })
+///     }
+/// }
+///
+/// // In a controller of the group:
+/// async fn hello(request: Request) -> Result<String> {
+///     let user: &User = request.auth_data()?;
+///     Ok(format!("hello, {}", user.name))
+/// }
+/// ```
+///
+/// It fails closed: with an error or a panic, neither the controller nor the upgrade is reached. It
+/// is not asked about requests that no route answers, nor about `OPTIONS` where the router answers.
+#[diagnostic::on_unimplemented(message = "`{Self}` is no security function")]
+pub trait Security: Send + Sync + 'static {
+    /// Whether `request` may pass.
+    ///
+    /// # Errors
+    /// An error is the answer, as it is when a controller returns it. So is a panic, as a 500.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when the client hangs up.
+    fn check(&self, request: &mut Request) -> impl Future<Output = Result<Access>> + Send;
+}
+
+/// What a [`Security`] function says.
+#[derive(Debug)]
+pub enum Access {
+    /// The request may pass.
+    Granted,
+    /// The request may pass, and the controller learns who sent it: see
+    /// [`Head::auth_data`](crate::Head::auth_data).
+    GrantedAs(AuthData),
+    /// The request may not pass, and this is the answer: `status(401)`, with headers or a body as
+    /// you like, or `redirect("/login")`.
+    Denied(Reply),
+}
+
+impl Access {
+    /// Lets the request pass with `data` about who sent it.
+    pub fn granted_as<T: Send + Sync + 'static>(data: T) -> Self {
+        Access::GrantedAs(AuthData(Arc::new(data)))
+    }
+
+    /// Refuses the request with an empty 401.
+    pub fn denied() -> Self {
+        Access::Denied(status(401))
+    }
+}
+
+/// What a security function knows of who sent a request.
+#[derive(Clone)]
+pub struct AuthData(Arc<dyn Any + Send + Sync>);
+
+impl AuthData {
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+/// Not what is in it: it may be secret.
+impl fmt::Debug for AuthData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthData")
+    }
+}
+
+/// A security function as a route holds it.
+#[derive(Clone)]
+pub(crate) struct NamedSecurity {
+    /// For the log.
+    pub(crate) name: Arc<str>,
+    pub(crate) code: Arc<dyn ErasedSecurity>,
+}
+
+/// [`Security`] with its future boxed.
+pub(crate) trait ErasedSecurity: Send + Sync {
+    fn check<'r>(&'r self, request: &'r mut Request) -> BoxFuture<'r, Result<Access>>;
+}
+
+impl<S: Security> ErasedSecurity for S {
+    fn check<'r>(&'r self, request: &'r mut Request) -> BoxFuture<'r, Result<Access>> {
+        Box::pin(Security::check(self, request))
+    }
+}

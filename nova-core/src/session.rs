@@ -1,0 +1,218 @@
+//! What the app remembers of a client from one request to the next.
+//!
+//! The client has a cookie with a random id; everything else stays here. A request that touches no
+//! session costs nothing, and a client that nothing is remembered of gets no cookie.
+
+mod id;
+mod store;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cookie::{Cookie, SameSite, time};
+use http::HeaderMap;
+use http::header::{COOKIE, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use id::Id;
+pub(crate) use store::Store;
+
+/// The session of a client: values by name, kept in memory until the session ends.
+///
+/// ```
+/// use nova_core::{Reply, Request, Result, redirect};
+///
+/// async fn log_in(request: Request) -> Result<Reply> {
+///     let session = request.session();
+///     session.rotate().await?;
+///     session.insert("user", "ann").await?;
+///     Ok(redirect("/"))
+/// }
+///
+/// async fn log_out(request: Request) -> Result<Reply> {
+///     request.session().end().await?;
+///     Ok(redirect("/"))
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let request = nova_core::testing::request("POST", "/").build();
+/// # let session = request.session().clone();
+/// # log_in(request).await.unwrap();
+/// # assert_eq!(session.get::<String>("user").await.unwrap().as_deref(), Some("ann"));
+/// # }
+/// ```
+///
+/// It begins when a value is [inserted](Self::insert): then the answer has a cookie,
+/// `session_id=…; HttpOnly; SameSite=Lax; Path=/`, with an id of 256 random bits from the operating
+/// system. An id that a client invents is never taken over. A session ends after 2 h without use,
+/// after 14 d in any case, with [`end`](Self::end), and when the app stops; the
+/// [`[session]`](crate::SessionConfig) table has the settings.
+///
+/// Changes count at once, for requests that are under way, too, and whatever becomes of this one.
+/// Once the answer is on its way, as it is for the messages of a socket, a session can be read and
+/// changed, but no longer begun.
+///
+/// # Cancel safety
+/// Each call is done, or not done at all.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    /// A std mutex: no guard lives across an `.await`.
+    state: Mutex<State>,
+}
+
+/// What this request knows of the session.
+#[derive(Clone, Copy)]
+enum State {
+    /// The client has sent no id of a session that there is.
+    None,
+    /// The client's own id.
+    Known(Id),
+    /// The answer brings this id.
+    New(Id),
+    /// The answer takes the client's cookie away.
+    Ended,
+}
+
+impl Session {
+    /// The session that the cookies in `headers` name.
+    pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap) -> Self {
+        let name = &*store.config.cookie;
+        let cookies = headers.get_all(COOKIE).iter();
+        let mut ids = cookies
+            .filter_map(|cookies| cookies.to_str().ok())
+            .flat_map(Cookie::split_parse)
+            .filter_map(Result::ok) // others' cookies may be malformed
+            .filter(|cookie| cookie.name() == name)
+            .filter_map(|cookie| Id::parse(cookie.value()));
+        let state = match ids.find(|id| store.has(id)) {
+            Some(id) => State::Known(id),
+            None => State::None,
+        };
+        Session(Arc::new(Inner {
+            store: Arc::clone(store),
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// The value of that name.
+    ///
+    /// # Errors
+    /// The value is no `T`.
+    pub async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let Some(json) = self.id().and_then(|id| self.0.store.get(&id, name)) else {
+            return Ok(None);
+        };
+        let value = serde_json::from_str(&json);
+        value.map(Some).map_err(|error| {
+            Error::internal(format!("`{name}` in the session is another type: {error}"))
+        })
+    }
+
+    /// Sets the value of that name, and begins the session if there is none.
+    ///
+    /// # Errors
+    /// The value does not serialise; with it, the session would have more than 64 KiB; or the
+    /// operating system gives no random numbers.
+    pub async fn insert<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
+        let json = serde_json::to_string(value)?;
+        let mut state = self.state();
+        let id = match state.id().filter(|id| self.0.store.has(id)) {
+            Some(id) => id,
+            None => {
+                let id = self.0.store.begin()?;
+                *state = State::New(id);
+                id
+            }
+        };
+        self.0.store.insert(&id, name, json)
+    }
+
+    /// Takes the value of that name away.
+    ///
+    /// # Errors
+    /// None while sessions are in memory.
+    pub async fn remove(&self, name: &str) -> Result<()> {
+        if let Some(id) = self.id() {
+            self.0.store.remove(&id, name);
+        }
+        Ok(())
+    }
+
+    /// Goes on under a new id, and makes the old one worthless. Do it when somebody logs in: who
+    /// has seen the id before does not get in with it.
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers.
+    pub async fn rotate(&self) -> Result<()> {
+        let mut state = self.state();
+        if let Some(id) = state.id() {
+            if let Some(new) = self.0.store.rotate(&id)? {
+                *state = State::New(new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything, and takes the cookie away.
+    ///
+    /// # Errors
+    /// None while sessions are in memory.
+    pub async fn end(&self) -> Result<()> {
+        let mut state = self.state();
+        if let Some(id) = state.id() {
+            self.0.store.end(&id);
+            *state = State::Ended;
+        }
+        Ok(())
+    }
+
+    /// What the answer sets, if it has to tell the client something.
+    pub(crate) fn cookie(&self) -> Option<HeaderValue> {
+        let config = &self.0.store.config;
+        let cookie = Cookie::build(&*config.cookie)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .path("/")
+            .secure(config.secure);
+        let cookie = match *self.state() {
+            State::None | State::Known(_) => return None,
+            State::New(id) => {
+                let mut cookie = cookie.build();
+                cookie.set_value(id.to_string());
+                cookie
+            }
+            State::Ended => cookie.max_age(time::Duration::ZERO).build(),
+        };
+        // Without the attribute if it is not wanted: `secure(false)` writes none.
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
+    fn id(&self) -> Option<Id> {
+        self.state().id()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn id(&self) -> Option<Id> {
+        match self {
+            State::Known(id) | State::New(id) => Some(*id),
+            State::None | State::Ended => None,
+        }
+    }
+}
+
+/// Without the id, which is a secret.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! What the app remembers of a client, and the cookie by which it knows it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
+use nova_core::testing::{TestClient, TestResponse};
+use nova_core::{App, Group, Reply, Request, Result, json, redirect, status};
+
+async fn show(request: Request) -> Result<Reply> {
+    let user: Option<String> = request.session().get("user").await?;
+    Ok(json(&user))
+}
+
+async fn log_in(request: Request) -> Result<Reply> {
+    let session = request.session();
+    session.rotate().await?;
+    session.insert("user", "ann").await?;
+    Ok(redirect("/"))
+}
+
+async fn log_out(request: Request) -> Result<Reply> {
+    request.session().end().await?;
+    Ok(redirect("/"))
+}
+
+async fn forget(request: Request) -> Result<Reply> {
+    request.session().remove("user").await?;
+    Ok(status(204))
+}
+
+async fn log_in_and_panic(mut request: Request) -> Result<Reply> {
+    request.extensions_mut().insert(1); // the head is another from here on
+    request.session().insert("user", "bob").await?;
+    panic!("too late");
+}
+
+fn client() -> TestClient {
+    let group = Group::new()
+        .route(("/", show))
+        .route(("/untouched", |_: Request| async { "x" }))
+        .route(("/login", log_in))
+        .route(("/logout", log_out))
+        .route(("/forget", forget))
+        .route(("/panic", log_in_and_panic));
+    TestClient::new(App::builder().group(group).build().unwrap())
+}
+
+/// What the answer sets, and the `name=value` to send back.
+fn cookie(response: &TestResponse) -> (String, String) {
+    let set = response.header("set-cookie").unwrap().to_owned();
+    let pair = set.split(';').next().unwrap().to_owned();
+    (set, pair)
+}
+
+#[tokio::test]
+async fn a_session_begins_when_it_is_written_and_its_cookie_is_guarded() {
+    let client = client();
+    for path in ["/", "/untouched", "/logout", "/forget", "/nowhere"] {
+        assert_eq!(client.get(path).await.header("set-cookie"), None, "{path}");
+    }
+    let (set, pair) = cookie(&client.post("/login").await);
+    let id = pair.strip_prefix("session_id=").unwrap();
+    assert_eq!(id.len(), 43, "256 bits in base64");
+    assert_eq!(set, format!("{pair}; HttpOnly; SameSite=Lax; Path=/"));
+
+    let response = client.get("/").header("cookie", &pair).await;
+    assert_eq!(response.text(), r#""ann""#);
+    assert_eq!(
+        response.header("set-cookie"),
+        None,
+        "the client has it already"
+    );
+    assert_eq!(client.get("/").await.text(), "null");
+}
+
+#[tokio::test]
+async fn an_id_that_a_client_invents_is_never_taken_over() {
+    let client = client();
+    let invented = format!("session_id={}", "A".repeat(43));
+    let response = client.post("/login").header("cookie", &invented).await;
+    let (_, pair) = cookie(&response);
+
+    assert_ne!(pair, invented);
+    assert_eq!(
+        client.get("/").header("cookie", &invented).await.text(),
+        "null"
+    );
+    for malformed in [
+        "session_id",
+        "session_id=%%%",
+        "=;=;;",
+        "\"",
+        "session_id=x; =",
+        "ü",
+    ] {
+        let response = client.get("/").header("cookie", malformed).await;
+        assert_eq!(
+            (response.status().as_u16(), response.text()),
+            (200, "null"),
+            "{malformed}"
+        );
+    }
+    // Others' cookies, also of the same name, do not hide it.
+    let among = format!("a=b; {invented}; {pair}; c");
+    assert_eq!(
+        client.get("/").header("cookie", &among).await.text(),
+        r#""ann""#
+    );
+    let request = client
+        .get("/")
+        .header("cookie", "a=b")
+        .header("cookie", &pair);
+    assert_eq!(request.await.text(), r#""ann""#);
+}
+
+#[tokio::test]
+async fn logging_in_makes_the_old_id_worthless_and_logging_out_ends_it() {
+    let client = client();
+    let (_, before) = cookie(&client.post("/login").await);
+    let (_, after) = cookie(&client.post("/login").header("cookie", &before).await);
+    assert_ne!(before, after);
+    assert_eq!(
+        client.get("/").header("cookie", &before).await.text(),
+        "null"
+    );
+    assert_eq!(
+        client.get("/").header("cookie", &after).await.text(),
+        r#""ann""#
+    );
+
+    let (set, _) = cookie(&client.post("/logout").header("cookie", &after).await);
+    assert_eq!(
+        set,
+        "session_id=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+    );
+    assert_eq!(
+        client.get("/").header("cookie", &after).await.text(),
+        "null"
+    );
+}
+
+#[tokio::test]
+async fn a_value_can_be_forgotten_and_the_session_stays() {
+    let client = client();
+    let (_, pair) = cookie(&client.post("/login").await);
+    let response = client.get("/forget").header("cookie", &pair).await;
+    assert_eq!(response.header("set-cookie"), None);
+    assert_eq!(client.get("/").header("cookie", &pair).await.text(), "null");
+}
+
+#[tokio::test]
+async fn what_was_written_counts_whatever_becomes_of_the_request() {
+    let client = client();
+    let response = client.get("/panic").await;
+    assert_eq!(response.status(), 500);
+    let (_, pair) = cookie(&response);
+    assert_eq!(
+        client.get("/").header("cookie", &pair).await.text(),
+        r#""bob""#
+    );
+}
+
+#[tokio::test]
+async fn the_settings_name_the_cookie_and_make_it_secure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nova.toml");
+    std::fs::write(&file, "[session]\ncookie = 'sid'\nsecure = true\n").unwrap();
+    let app = App::builder().config_file(&file).route(("/login", log_in));
+    let (set, pair) = cookie(&TestClient::new(app.build().unwrap()).get("/login").await);
+    assert_eq!(
+        set,
+        format!("{pair}; HttpOnly; SameSite=Lax; Secure; Path=/")
+    );
+    assert!(pair.starts_with("sid="), "{pair}");
+
+    std::fs::write(
+        &file,
+        "[session]\ncookie = 'a b'\nidle_timeout = 0\ncapacity = 0\n",
+    )
+    .unwrap();
+    let told = App::builder()
+        .config_file(&file)
+        .build()
+        .unwrap_err()
+        .to_string();
+    for expected in [
+        "2:10: `cookie` is wrong",
+        "3:16: `idle_timeout` is wrong",
+        "4:12: `capacity`",
+    ] {
+        assert!(told.contains(expected), "{expected} is not in\n{told}");
+    }
+}
