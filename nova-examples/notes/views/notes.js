@@ -33,11 +33,11 @@ function put(note) {
   if (!news) return;
   $("time", item).dateTime = note.inserted_at;
   showTime($("time", item));
-  item.classList.remove("fresh");
-  void item.offsetWidth; // so that the highlight begins anew
-  item.classList.add("fresh");
-  const editor = $(".editor", item);
-  if (!editor || same(editor, item)) return;
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    item.animate({ background: "var(--tint)", borderColor: "var(--accent)", offset: 0 }, 2500);
+  }
+  const typed = $(".editor", item)?.elements;
+  if (!typed || ["title", "body"].every((part) => typed[part].value === $(`.${part}`, item).textContent)) return;
   item.classList.add("changed"); // shows the note above its editor
   $(".notice", item).textContent =
     "Changed elsewhere while you were editing: above is what it says now. Save puts your text in its place.";
@@ -61,7 +61,7 @@ function filter() {
   $("#empty").textContent = found ? "Nothing found." : "No notes yet.";
 }
 
-// "5 minutes ago" for a week, then the date.
+// "5 minutes ago", up to a week; then the date.
 function showTime(time) {
   const then = new Date(time.dateTime);
   const seconds = Math.max(0, (Date.now() - then) / 1000);
@@ -210,7 +210,7 @@ function hurry() {
 
 function showStatus(state, text) {
   $("#status").dataset.state = state;
-  $("#status").textContent = text;
+  $("#status").textContent = text; // without the countdown, which nobody wants to hear read out
   showCountdown();
 }
 
@@ -273,9 +273,10 @@ async function submit(form, send) {
 }
 
 async function add(form) {
+  const { title, body } = form.elements;
   if (!(await submit(form, (fields) => write("POST", "/api/notes", fields)))) return;
-  form.elements.title.value = form.elements.body.value = ""; // the author stays
-  form.elements.title.focus();
+  title.value = body.value = ""; // the author stays
+  title.focus();
 }
 
 function edit(item) {
@@ -284,10 +285,6 @@ function edit(item) {
   item.classList.add("editing");
   item.append(editor);
   editor.elements.title.focus();
-}
-
-function same(editor, item) {
-  return ["title", "body"].every((part) => editor.elements[part].value === $(`.${part}`, item).textContent);
 }
 
 async function save(editor, item) {
