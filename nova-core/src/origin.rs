@@ -241,10 +241,11 @@ impl<'t> Excerpt<'t> {
     /// The line and what is marked of it, with every secret replaced; `all` says that everything
     /// from the mark on is one.
     fn without_secrets(&self, all: bool) -> (String, Range<usize>) {
-        let hidden = match all {
-            true => vec![self.marked.start..self.text.len()],
-            false => secret::hidden_parts(self.text),
-        };
+        let mut hidden = secret::hidden_parts(self.text);
+        if all {
+            hidden.retain(|part| part.end <= self.marked.start);
+            hidden.push(self.marked.start..self.text.len());
+        }
         let mut text = String::new();
         let mut end = 0;
         for part in &hidden {

@@ -150,10 +150,10 @@ impl Session {
     /// The operating system gives no random numbers.
     pub async fn rotate(&self) -> Result<()> {
         let mut state = self.state();
-        if let Some(id) = state.id() {
-            if let Some(new) = self.0.store.rotate(&id)? {
-                *state = State::New(new);
-            }
+        if let Some(id) = state.id()
+            && let Some(new) = self.0.store.rotate(&id)?
+        {
+            *state = State::New(new);
         }
         Ok(())
     }

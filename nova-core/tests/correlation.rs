@@ -74,9 +74,9 @@ async fn every_answer_has_an_id_of_its_own() {
 
 #[tokio::test]
 async fn an_id_is_taken_over_from_the_header_that_the_options_name_if_it_is_sound() {
-    let mut options = CorrelationOptions::default();
-    options.request_correlation_header = Some("x-request-id".parse().unwrap());
-    let client = client(options);
+    let client = client(CorrelationOptions {
+        request_correlation_header: Some("x-request-id".parse().unwrap()),
+    });
     for sound in ["a", "01ARZ3-_.:", &"x".repeat(128)] {
         let response = client.get("/").header("x-request-id", sound).await;
         assert_eq!(response.text(), sound);
