@@ -5,10 +5,13 @@
 //! on the channel `notes`; [`Notifications`] sends it to every client of `/notifications`.
 
 mod chat;
+mod database;
+mod database_url;
 mod echo;
 mod note_repo;
 mod notes_api;
 mod notifications;
+mod user_repo;
 
 use std::path::Path;
 
@@ -16,10 +19,14 @@ use nova_core::{App, AppBuilder, Result, redirect, status};
 use nova_ws::AppBuilderExt;
 
 pub use chat::Chat;
+pub use database::{
+    Database, OpenError, POSTGRES_CONNECTIONS, POSTGRES_PATIENCE, SQLITE_CONNECTIONS,
+};
 pub use echo::Echo;
-pub use note_repo::{NewNote, Note, NoteChange, NoteRepo, OpenError};
+pub use note_repo::{NewNote, Note, NoteChange, NoteRepo};
 pub use notes_api::NotesApi;
 pub use notifications::Notifications;
+pub use user_repo::{User, UserRepo};
 
 /// The folder with `nova.toml`, `router.toml` and the migrations.
 pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
@@ -30,21 +37,21 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
 /// # Errors
 /// The database cannot be opened, or there is a mistake in one of the two files.
 pub async fn app() -> Result<App> {
-    let notes = match std::env::var("DATABASE_URL") {
-        Ok(url) => NoteRepo::new(&url)?,
-        Err(_) => NoteRepo::in_file(&Path::new(ROOT).join("notes.db")),
+    let database = match std::env::var("DATABASE_URL") {
+        Ok(url) => Database::new(&url)?,
+        Err(_) => Database::in_file(&Path::new(ROOT).join("notes.db")),
     };
-    let app = builder(notes.clone()).root(ROOT).build()?;
-    notes.open().await?; // only now: an app with a mistake leaves no database behind
+    let app = builder(&database).root(ROOT).build()?;
+    database.open().await?; // only now: an app with a mistake leaves no database behind
     Ok(app)
 }
 
 /// Everything that the routes name, without the two files: tests bring their own.
-pub fn builder(notes: NoteRepo) -> AppBuilder {
+pub fn builder(database: &Database) -> AppBuilder {
     App::builder()
         .action("home", |_| async { redirect("/api/notes") })
         .action("heartbeat", |_| async { status(200) })
-        .controller(NotesApi::new(notes))
+        .controller(NotesApi::new(NoteRepo::new(database)))
         .websocket("notifications", Notifications)
         .websocket("chat", Chat)
         .websocket("echo", Echo)

@@ -6,13 +6,13 @@
 )]
 
 use nova_core::testing::{TestClient, TestRequest, TestResponse};
-use nova_examples::notes::{self, NoteRepo};
+use nova_examples::notes::{self, Database};
 use serde_json::{Value, json};
 
 async fn client() -> TestClient {
-    let notes = NoteRepo::new("sqlite::memory:").unwrap();
-    notes.open().await.unwrap();
-    TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+    let database = Database::new("sqlite::memory:").unwrap();
+    database.open().await.unwrap();
+    TestClient::new(notes::builder(&database).root(notes::ROOT).build().unwrap())
 }
 
 fn note(title: &str) -> Value {

@@ -8,15 +8,15 @@
 use std::sync::Arc;
 
 use nova_core::testing::TestClient;
-use nova_examples::notes::{self, Note, NoteRepo};
+use nova_examples::notes::{self, Database, Note};
 use nova_ws::Frame;
 use nova_ws::testing::TestSocket;
 use serde_json::{Value, json};
 
 async fn client(url: &str) -> TestClient {
-    let notes = NoteRepo::new(url).unwrap();
-    notes.open().await.unwrap();
-    TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+    let database = Database::new(url).unwrap();
+    database.open().await.unwrap();
+    TestClient::new(notes::builder(&database).root(notes::ROOT).build().unwrap())
 }
 
 async fn socket(client: &TestClient, path: &str) -> TestSocket {
@@ -171,9 +171,9 @@ async fn notes_outlive_the_app_in_a_file_of_any_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("100% my notes?.db");
     let client = || async {
-        let notes = NoteRepo::in_file(&file);
-        notes.open().await.unwrap();
-        TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+        let database = Database::in_file(&file);
+        database.open().await.unwrap();
+        TestClient::new(notes::builder(&database).root(notes::ROOT).build().unwrap())
     };
     let first = client().await;
     let note = json!({ "title": "T", "body": "B", "author": "ann" });

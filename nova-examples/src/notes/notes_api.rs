@@ -131,12 +131,17 @@ mod tests {
     use nova_core::testing;
 
     use super::*;
-    use crate::notes::Note;
+    use crate::notes::{Database, Note};
+
+    async fn notes() -> NoteRepo {
+        let database = Database::new("sqlite::memory:").unwrap();
+        database.open().await.unwrap();
+        NoteRepo::new(&database)
+    }
 
     #[tokio::test]
     async fn create_stores_the_note_and_tells_the_channel() {
-        let notes = NoteRepo::new("sqlite::memory:").unwrap();
-        notes.open().await.unwrap();
+        let notes = notes().await;
         let pubsub = PubSub::new();
         let mut mailbox = pubsub.mailbox();
         mailbox.join("notes");
@@ -160,8 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_not_deleted_and_nobody_told() {
-        let notes = NoteRepo::new("sqlite::memory:").unwrap();
-        notes.open().await.unwrap();
+        let notes = notes().await;
         let pubsub = PubSub::new();
         let mut mailbox = pubsub.mailbox();
         mailbox.join("notes");
