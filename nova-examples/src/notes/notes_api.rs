@@ -115,8 +115,8 @@ fn not_found() -> Reply {
     status(404).json(&json!({ "error": "note not found" }))
 }
 
-/// 422 for a body in which something is missing, or which is neither JSON nor a form; what is
-/// malformed or too long stays what it is.
+/// 422 for a body in which something is missing or cannot be stored, or which is neither JSON nor a
+/// form; what is malformed or too long stays what it is.
 fn incomplete(error: Error, message: &str) -> Result<Reply> {
     match error.status().as_u16() {
         415 | 422 => Ok(status(422).json(&json!({ "error": message }))),

@@ -1,4 +1,4 @@
-//! The notes app as a process of its own, on a free port, over a database in a folder of its own.
+//! The notes app as a process of its own, on a free port, over a database of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use tempfile::TempDir;
+use crate::common::TestDatabase;
 
 /// A running app; it is killed when the test ends.
 pub(crate) struct NotesProcess {
@@ -18,17 +18,17 @@ pub(crate) struct NotesProcess {
 
 impl NotesProcess {
     /// Starts the app on a free port, and waits until it listens.
-    pub(crate) fn start(folder: &TempDir) -> Self {
-        NotesProcess::spawn(command(folder))
+    pub(crate) fn start(database: &TestDatabase) -> Self {
+        NotesProcess::spawn(command(database))
     }
 
     /// Starts the app so that no file of its can grow beyond some 200 KiB: to the database, that
     /// is a full disk.
-    pub(crate) fn start_on_a_small_disk(folder: &TempDir) -> Self {
+    pub(crate) fn start_on_a_small_disk(database: &TestDatabase) -> Self {
         let mut shell = Command::new("sh");
         let script = "ulimit -f 400; trap '' XFSZ; exec \"$0\"";
         shell.args(["-c", script, env!("CARGO_BIN_EXE_notes")]);
-        NotesProcess::spawn(in_folder(shell, folder))
+        NotesProcess::spawn(over(shell, database))
     }
 
     fn spawn(mut command: Command) -> Self {
@@ -119,14 +119,13 @@ impl Drop for NotesProcess {
 }
 
 /// The command that starts the app.
-pub(crate) fn command(folder: &TempDir) -> Command {
-    in_folder(Command::new(env!("CARGO_BIN_EXE_notes")), folder)
+pub(crate) fn command(database: &TestDatabase) -> Command {
+    over(Command::new(env!("CARGO_BIN_EXE_notes")), database)
 }
 
-fn in_folder(mut command: Command, folder: &TempDir) -> Command {
-    let database = format!("sqlite:{}/notes.db", folder.path().display());
+fn over(mut command: Command, database: &TestDatabase) -> Command {
     command
-        .env("DATABASE_URL", database)
+        .env("DATABASE_URL", database.url())
         .env("NOVA_SERVER__LISTEN", "127.0.0.1:0")
         .env_remove("NOVA_ENV")
         .env_remove("RUST_LOG")
