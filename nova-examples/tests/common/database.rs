@@ -25,10 +25,16 @@ impl TestDatabase {
     /// On the server of this test program. None if PostgreSQL is not installed.
     #[cfg(unix)]
     pub(crate) fn postgres() -> Option<Self> {
-        Some(TestDatabase {
-            url: Postgres::shared()?.create_database(),
+        Postgres::shared().map(TestDatabase::on)
+    }
+
+    /// On this server.
+    #[cfg(unix)]
+    pub(crate) fn on(server: &Postgres) -> Self {
+        TestDatabase {
+            url: server.create_database(),
             _folder: None,
-        })
+        }
     }
 
     /// None: the harness needs a Unix shell.

@@ -56,11 +56,8 @@ impl Postgres {
             databases: AtomicU32::new(0),
         };
         server.tell("initialise");
-        // Somebody else may take the port in between.
         for _ in 0..5 {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            server.port = free.local_addr().unwrap().port();
-            drop(free);
+            server.port = free_port();
             if server.try_tell("start") {
                 return Some(server);
             }
@@ -123,6 +120,19 @@ impl Keeper {
             _shell: shell,
         }
     }
+}
+
+/// A port that nobody listens on, and below those that the system gives to clients: a server that
+/// stops has to get its port again.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(31);
+    let ports = std::iter::repeat_with(|| {
+        let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        20_000 + (offset % 12_000) as u16
+    });
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().expect("the iterator has no end")
 }
 
 /// The folder of PostgreSQL's programs: one of `PATH`, or the newest of Debian's.

@@ -4,6 +4,7 @@
 # any more.
 
 programs=$1
+trap '' PIPE # who waited for an answer may be gone: then the input ends, too
 
 initialise() {
     "$programs/initdb" --pgdata=data --username=notes --pwfile=password --auth=password \
