@@ -1,6 +1,6 @@
 //! The notes app as a process of its own, on a free port, over a database of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -94,20 +94,26 @@ impl NotesProcess {
 
     /// A request on a connection of its own; gives status and body.
     pub(crate) fn send(&self, method: &str, path: &str, json: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        self.try_send(method, path, json).unwrap()
+    }
+
+    /// The same, to an app that may end before it has answered.
+    pub(crate) fn try_send(&self, method: &str, path: &str, json: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address)?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
             self.address,
             json.len()
-        )
-        .unwrap();
+        )?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        stream.read_to_string(&mut answer)?;
+        let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+            return Err(ErrorKind::UnexpectedEof.into());
+        };
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_owned())
+        Ok((status, body.to_owned()))
     }
 }
 

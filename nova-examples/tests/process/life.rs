@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
+use std::sync::mpsc;
+use std::thread;
 
 use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -14,7 +16,8 @@ on_both! {
     #[test] fn
         it_prints_where_it_listens_and_stops_on_sigterm_with_0,
         a_second_signal_ends_a_stop_that_takes_its_time,
-        no_acknowledged_note_is_lost_by_kill_9;
+        no_acknowledged_note_is_lost_by_kill_9,
+        no_acknowledged_note_is_lost_by_kill_9_amid_writes;
     #[tokio::test] async fn
         a_stop_closes_sockets_with_1001;
 }
@@ -22,7 +25,7 @@ on_both! {
 const NOTE: &str = r#"{"title":"T","body":"B","author":"ann"}"#;
 
 /// Runs the app with these variables until it ends by itself.
-fn run(database: &TestDatabase, variables: &[(&str, &str)]) -> (Output, String) {
+pub(crate) fn run(database: &TestDatabase, variables: &[(&str, &str)]) -> (Output, String) {
     let output = command(database)
         .envs(variables.iter().copied())
         .output()
@@ -90,6 +93,41 @@ fn no_acknowledged_note_is_lost_by_kill_9(database: TestDatabase) {
     let app = NotesProcess::start(&database);
     let (_, notes) = app.send("GET", "/api/notes", "");
     assert_eq!(notes.matches(r#""id":"#).count(), 20);
+}
+
+fn no_acknowledged_note_is_lost_by_kill_9_amid_writes(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
+    let (acknowledge, acknowledged) = mpsc::channel();
+    let mut titles = Vec::new();
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let (app, acknowledge) = (&app, acknowledge.clone());
+            scope.spawn(move || {
+                for n in 0.. {
+                    let title = format!("{writer}/{n}");
+                    let note = format!(r#"{{"title":"{title}","body":"B","author":"ann"}}"#);
+                    let Ok((status, _)) = app.try_send("POST", "/api/notes", &note) else {
+                        break; // it is killed
+                    };
+                    assert_eq!(status, 201);
+                    acknowledge.send(title).unwrap();
+                }
+            });
+        }
+        drop(acknowledge);
+        titles.extend(acknowledged.iter().take(100));
+        app.signal("KILL");
+        titles.extend(acknowledged.iter());
+    });
+    drop(app);
+
+    let app = NotesProcess::start(&database);
+    let (_, notes) = app.send("GET", "/api/notes", "");
+    assert!(titles.len() >= 100);
+    for title in titles {
+        let stored = notes.matches(&format!(r#""title":"{title}""#)).count();
+        assert_eq!(stored, 1, "{title}");
+    }
 }
 
 #[test]
@@ -172,12 +210,17 @@ fn a_variable_with_one_underscore_is_told_and_the_url_in_spite_of_the_log_level(
 #[test]
 fn a_database_that_cannot_be_opened_is_named() {
     let database = TestDatabase::sqlite();
-    for url in ["sqlite:/nowhere/notes.db", "mongodb://localhost", ""] {
+    for (url, shown) in [
+        ("sqlite:/nowhere/notes.db", "sqlite:/nowhere/notes.db"),
+        ("mongodb://localhost", "mongodb://localhost"),
+        ("postgres://ann:sec/ret@localhost", "…"),
+        ("", ""),
+    ] {
         let (output, told) = run(&database, &[("DATABASE_URL", url)]);
 
         assert_eq!(output.status.code(), Some(1));
         let expected =
-            format!("error: the app cannot start: the database `{url}` cannot be opened");
+            format!("error: the app cannot start: the database `{shown}` cannot be opened");
         assert!(told.contains(&expected), "{told}");
         assert!(!told.contains("panicked"), "{told}");
     }
