@@ -1,14 +1,20 @@
 //! The JSON API: `/api/notes`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::LOCATION;
 use nova_core::{Error, Reply, Request, Result, controller, json, status};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
+
+/// How long a change waits for its turn. Where the database gives no connection, one change after
+/// the other would wait for it; so this is less than its own patience.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Lists, shows, creates, changes and deletes notes, and broadcasts each change on the channel
 /// `notes`.
@@ -16,7 +22,7 @@ use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
 pub struct NotesApi {
     notes: NoteRepo,
     /// Held from a change to its broadcast, so that all hear of the changes in the order in which
-    /// they were made. SQLite has one writer at a time anyway.
+    /// this app made them. SQLite has one writer at a time anyway.
     turn: Arc<Mutex<()>>,
 }
 
@@ -102,7 +108,8 @@ impl NotesApi {
         request: &Request,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let turn = timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
+        let turn = turn.map_err(|_| Error::new(503, "too many changes at once: try again"))?;
         let work = async move {
             let _turn = turn;
             work.await

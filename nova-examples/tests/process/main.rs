@@ -13,3 +13,4 @@ mod common;
 mod app;
 mod interop;
 mod life;
+mod postgres;
