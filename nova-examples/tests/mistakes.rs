@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use nova_examples::notes::{self, NoteRepo};
+use nova_examples::notes::{self, Database};
 
 /// What is wrong with the app, if this text stands in `file` instead of its own.
 fn told(folder: &Path, file: &str, text: &str) -> Vec<String> {
@@ -11,8 +11,8 @@ fn told(folder: &Path, file: &str, text: &str) -> Vec<String> {
         fs::copy(Path::new(notes::ROOT).join(name), folder.join(name)).expect("it is there");
     }
     fs::write(folder.join(file), text).expect("the folder is the test's own");
-    let notes = NoteRepo::new("sqlite::memory:").expect("the URL is right");
-    match notes::builder(notes).root(folder).build() {
+    let database = Database::new("sqlite::memory:").expect("the URL is right");
+    match notes::builder(folder, &database).build() {
         Ok(_) => Vec::new(),
         Err(errors) => {
             let places = errors.iter().map(|error| {

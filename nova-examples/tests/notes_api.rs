@@ -5,14 +5,33 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
+#[macro_use]
+mod common;
+
 use nova_core::testing::{TestClient, TestRequest, TestResponse};
-use nova_examples::notes::{self, NoteRepo};
+use nova_examples::notes::{self, Database};
 use serde_json::{Value, json};
 
-async fn client() -> TestClient {
-    let notes = NoteRepo::new("sqlite::memory:").unwrap();
-    notes.open().await.unwrap();
-    TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+use crate::common::TestDatabase;
+
+on_both! {
+    #[tokio::test] async fn
+        the_heartbeat_is_200_and_empty,
+        notes_are_listed_newest_first,
+        a_note_is_created_by_json_and_by_a_form,
+        a_note_that_lacks_something_or_cannot_be_stored_is_422,
+        a_body_that_is_no_json_is_400_and_a_huge_one_413,
+        a_note_is_changed_as_a_whole,
+        a_deleted_note_is_gone_and_its_id_never_given_again,
+        a_note_that_is_not_there_is_404_by_any_method,
+        an_id_that_is_no_integer_is_never_a_500,
+        the_methods_of_a_path_are_told;
+}
+
+async fn client(database: &TestDatabase) -> TestClient {
+    let database = Database::new(database.url()).unwrap();
+    database.open().await.unwrap();
+    TestClient::new(notes::builder(notes::ROOT, &database).build().unwrap())
 }
 
 fn note(title: &str) -> Value {
@@ -33,25 +52,15 @@ async fn assert_answer(request: TestRequest<'_>, status: u16, body: Value) -> Te
     response
 }
 
-#[tokio::test]
-async fn the_heartbeat_is_200_and_empty() {
-    let response = client().await.get("/heartbeat").await;
+async fn the_heartbeat_is_200_and_empty(database: TestDatabase) {
+    let response = client(&database).await.get("/heartbeat").await;
 
     assert_eq!(response.status(), 200);
     assert!(response.body().is_empty());
 }
 
-#[tokio::test]
-async fn the_root_leads_to_the_notes() {
-    let response = client().await.get("/").await;
-
-    assert_eq!(response.status(), 302);
-    assert_eq!(response.header("location"), Some("/api/notes"));
-}
-
-#[tokio::test]
-async fn notes_are_listed_newest_first() {
-    let client = client().await;
+async fn notes_are_listed_newest_first(database: TestDatabase) {
+    let client = client(&database).await;
     assert_answer(client.get("/api/notes"), 200, json!({ "notes": [] })).await;
     let first = create(&client, "first").await;
     let second = create(&client, "second").await;
@@ -60,9 +69,8 @@ async fn notes_are_listed_newest_first() {
     assert_answer(client.get("/api/notes"), 200, expected).await;
 }
 
-#[tokio::test]
-async fn a_note_is_created_by_json_and_by_a_form() {
-    let client = client().await;
+async fn a_note_is_created_by_json_and_by_a_form(database: TestDatabase) {
+    let client = client(&database).await;
     let form = [("title", "T"), ("body", "B"), ("author", "ann")];
     for (id, request) in [
         (1, client.post("/api/notes").json(&note("T"))),
@@ -89,14 +97,16 @@ async fn a_note_is_created_by_json_and_by_a_form() {
     }
 }
 
-#[tokio::test]
-async fn a_note_that_lacks_something_is_422() {
-    let client = client().await;
+async fn a_note_that_lacks_something_or_cannot_be_stored_is_422(database: TestDatabase) {
+    let client = client(&database).await;
     let expected = || json!({ "error": "title, body and author required" });
     for incomplete in [
         json!({ "title": "T", "body": "B" }),
         json!({ "title": 1, "body": "B", "author": "ann" }),
         json!({ "title": null, "body": "B", "author": "ann" }),
+        json!({ "title": "T\0", "body": "B", "author": "ann" }),
+        json!({ "title": "T", "body": "\0", "author": "ann" }),
+        json!({ "title": "T", "body": "B", "author": "a\0nn" }),
         json!([]),
         json!("title"),
     ] {
@@ -111,9 +121,8 @@ async fn a_note_that_lacks_something_is_422() {
     assert_answer(client.get("/api/notes"), 200, json!({ "notes": [] })).await;
 }
 
-#[tokio::test]
-async fn a_body_that_is_no_json_is_400_and_a_huge_one_413() {
-    let client = client().await;
+async fn a_body_that_is_no_json_is_400_and_a_huge_one_413(database: TestDatabase) {
+    let client = client(&database).await;
     let send = |method: &str, body: Vec<u8>| {
         let path = if method == "PUT" {
             "/api/notes/1"
@@ -136,9 +145,8 @@ async fn a_body_that_is_no_json_is_400_and_a_huge_one_413() {
     assert_eq!(client.post("/api/notes").body(huge).await.status(), 413);
 }
 
-#[tokio::test]
-async fn a_note_is_changed_as_a_whole() {
-    let client = client().await;
+async fn a_note_is_changed_as_a_whole(database: TestDatabase) {
+    let client = client(&database).await;
     let mut note = create(&client, "old").await;
     let change = json!({ "title": "new", "body": "B2", "author": "nobody asks" });
     note["title"] = "new".into();
@@ -146,14 +154,19 @@ async fn a_note_is_changed_as_a_whole() {
 
     assert_answer(client.put("/api/notes/1").json(&change), 200, note.clone()).await;
     let error = json!({ "error": "title and body required" });
-    let incomplete = client.put("/api/notes/1").form(&[("title", "x")]);
-    assert_answer(incomplete, 422, error).await;
+    for incomplete in [
+        vec![("title", "x")],
+        vec![("title", "x\0"), ("body", "B")],
+        vec![("title", "x"), ("body", "\0")],
+    ] {
+        let request = client.put("/api/notes/1").form(&incomplete);
+        assert_answer(request, 422, error.clone()).await;
+    }
     assert_answer(client.get("/api/notes/1"), 200, note).await;
 }
 
-#[tokio::test]
-async fn a_deleted_note_is_gone_and_its_id_never_given_again() {
-    let client = client().await;
+async fn a_deleted_note_is_gone_and_its_id_never_given_again(database: TestDatabase) {
+    let client = client(&database).await;
     create(&client, "gone").await;
 
     let response = client.delete("/api/notes/1").await;
@@ -163,9 +176,8 @@ async fn a_deleted_note_is_gone_and_its_id_never_given_again() {
     assert_eq!(create(&client, "next").await["id"], 2);
 }
 
-#[tokio::test]
-async fn a_note_that_is_not_there_is_404_by_any_method() {
-    let client = client().await;
+async fn a_note_that_is_not_there_is_404_by_any_method(database: TestDatabase) {
+    let client = client(&database).await;
     let expected = || json!({ "error": "note not found" });
     let change = json!({ "title": "T", "body": "B" });
 
@@ -174,9 +186,8 @@ async fn a_note_that_is_not_there_is_404_by_any_method() {
     assert_answer(client.delete("/api/notes/99"), 404, expected()).await;
 }
 
-#[tokio::test]
-async fn an_id_that_is_no_integer_is_never_a_500() {
-    let client = client().await;
+async fn an_id_that_is_no_integer_is_never_a_500(database: TestDatabase) {
+    let client = client(&database).await;
     let change = json!({ "title": "T", "body": "B" });
     for id in [
         "abc",
@@ -212,9 +223,8 @@ async fn an_id_that_is_no_integer_is_never_a_500() {
     }
 }
 
-#[tokio::test]
-async fn the_methods_of_a_path_are_told() {
-    let client = client().await;
+async fn the_methods_of_a_path_are_told(database: TestDatabase) {
+    let client = client(&database).await;
     let response = client.request("PATCH", "/api/notes/1").await;
     assert_eq!(response.status(), 405);
     assert_eq!(

@@ -5,18 +5,34 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
+#[macro_use]
+mod common;
+
 use std::sync::Arc;
 
 use nova_core::testing::TestClient;
-use nova_examples::notes::{self, Note, NoteRepo};
+use nova_examples::notes::{self, Database, Note};
 use nova_ws::Frame;
 use nova_ws::testing::TestSocket;
 use serde_json::{Value, json};
 
-async fn client(url: &str) -> TestClient {
-    let notes = NoteRepo::new(url).unwrap();
-    notes.open().await.unwrap();
-    TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+use crate::common::TestDatabase;
+
+on_both! {
+    #[tokio::test] async fn
+        each_change_is_one_event,
+        other_frames_than_ping_get_nothing,
+        chat_goes_to_all_the_sender_included,
+        the_echo_answers_texts,
+        one_writer_makes_60_notes_and_two_sockets_see_each_once_in_order;
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn
+        eight_writers_make_200_notes_and_nothing_is_lost_or_doubled;
+}
+
+async fn client(database: &TestDatabase) -> TestClient {
+    let database = Database::new(database.url()).unwrap();
+    database.open().await.unwrap();
+    TestClient::new(notes::builder(notes::ROOT, &database).build().unwrap())
 }
 
 async fn socket(client: &TestClient, path: &str) -> TestSocket {
@@ -27,9 +43,8 @@ async fn event(socket: &mut TestSocket) -> Value {
     serde_json::from_str(&socket.recv_text().await).unwrap()
 }
 
-#[tokio::test]
-async fn each_change_is_one_event() {
-    let client = client("sqlite::memory:").await;
+async fn each_change_is_one_event(database: TestDatabase) {
+    let client = client(&database).await;
     let mut ann = socket(&client, "/notifications").await;
     let mut bob = socket(&client, "/notifications").await;
     let note = json!({ "title": "T1", "body": "B1", "author": "ann" });
@@ -54,9 +69,8 @@ async fn each_change_is_one_event() {
     }
 }
 
-#[tokio::test]
-async fn other_frames_than_ping_get_nothing() {
-    let client = client("sqlite::memory:").await;
+async fn other_frames_than_ping_get_nothing(database: TestDatabase) {
+    let client = client(&database).await;
     let mut socket = socket(&client, "/notifications").await;
     socket.send_text("other").await;
     socket.send_text("Ping").await;
@@ -66,9 +80,8 @@ async fn other_frames_than_ping_get_nothing() {
     assert_eq!(socket.recv_text().await, "pong");
 }
 
-#[tokio::test]
-async fn chat_goes_to_all_the_sender_included() {
-    let client = client("sqlite::memory:").await;
+async fn chat_goes_to_all_the_sender_included(database: TestDatabase) {
+    let client = client(&database).await;
     let mut ann = socket(&client, "/chat").await;
     let mut bob = socket(&client, "/chat").await;
     let mut watcher = socket(&client, "/notifications").await;
@@ -88,9 +101,8 @@ async fn chat_goes_to_all_the_sender_included() {
     assert_eq!(watcher.recv_text().await, "pong", "chat is another channel");
 }
 
-#[tokio::test]
-async fn the_echo_answers_texts() {
-    let client = client("sqlite::memory:").await;
+async fn the_echo_answers_texts(database: TestDatabase) {
+    let client = client(&database).await;
     let mut socket = socket(&client, "/ws").await;
     socket.send(Frame::binary("binary")).await;
     socket.send_text("hello").await;
@@ -98,9 +110,8 @@ async fn the_echo_answers_texts() {
     assert_eq!(socket.recv_text().await, "Echo: hello");
 }
 
-#[tokio::test]
-async fn one_writer_makes_60_notes_and_two_sockets_see_each_once_in_order() {
-    let client = client("sqlite::memory:").await;
+async fn one_writer_makes_60_notes_and_two_sockets_see_each_once_in_order(database: TestDatabase) {
+    let client = client(&database).await;
     let mut sockets = [
         socket(&client, "/notifications").await,
         socket(&client, "/notifications").await,
@@ -123,11 +134,8 @@ async fn one_writer_makes_60_notes_and_two_sockets_see_each_once_in_order() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_writers_make_200_notes_and_nothing_is_lost_or_doubled() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/notes.db", folder.path().display());
-    let client = Arc::new(client(&url).await);
+async fn eight_writers_make_200_notes_and_nothing_is_lost_or_doubled(database: TestDatabase) {
+    let client = Arc::new(client(&database).await);
     let mut sockets = [
         socket(&client, "/notifications").await,
         socket(&client, "/notifications").await,
@@ -171,9 +179,9 @@ async fn notes_outlive_the_app_in_a_file_of_any_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("100% my notes?.db");
     let client = || async {
-        let notes = NoteRepo::in_file(&file);
-        notes.open().await.unwrap();
-        TestClient::new(notes::builder(notes).root(notes::ROOT).build().unwrap())
+        let database = Database::in_file(&file);
+        database.open().await.unwrap();
+        TestClient::new(notes::builder(notes::ROOT, &database).build().unwrap())
     };
     let first = client().await;
     let note = json!({ "title": "T", "body": "B", "author": "ann" });

@@ -1,20 +1,13 @@
-//! Notes in an SQLite database.
+//! Notes in a database.
 //!
 //! A statement that writes and returns a row is read to its end (`fetch_all`): SQLite gives the row
 //! first and commits after it, so `fetch_one` would take the row and never hear of a full disk.
 
-use std::error::Error;
-use std::fmt;
-use std::path::Path;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// How many connections read at once. SQLite has one writer at a time; the others wait for it.
-const CONNECTIONS: u32 = 4;
+use super::Database;
 
 /// A note, as the database and the clients know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
@@ -31,95 +24,43 @@ pub struct Note {
     pub inserted_at: String,
 }
 
-/// What a client sends to write a note.
+/// What a client sends to write a note. No text of it contains U+0000.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewNote {
     /// What it is about.
+    #[serde(deserialize_with = "storable")]
     pub title: String,
     /// What it says.
+    #[serde(deserialize_with = "storable")]
     pub body: String,
     /// Who writes it.
+    #[serde(deserialize_with = "storable")]
     pub author: String,
 }
 
-/// What a client sends to change a note.
+/// What a client sends to change a note. No text of it contains U+0000.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NoteChange {
     /// The new title.
+    #[serde(deserialize_with = "storable")]
     pub title: String,
     /// The new body.
+    #[serde(deserialize_with = "storable")]
     pub body: String,
 }
 
-/// Where the notes are. Clones share the connections.
+/// The notes in a database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct NoteRepo {
-    /// For messages: a URL or a file.
-    name: Arc<str>,
-    pool: SqlitePool,
-}
-
-/// A database that cannot be opened.
-#[derive(Debug)]
-pub struct OpenError {
-    name: String,
-    source: Box<dyn Error + Send + Sync>,
+    database: Database,
 }
 
 impl NoteRepo {
-    /// The notes in the database at `url`, such as `sqlite:notes.db`. Nothing is opened yet.
-    ///
-    /// # Errors
-    /// The URL is none of SQLite's.
-    pub fn new(url: &str) -> Result<Self, OpenError> {
-        let failed = |source| OpenError {
-            name: url.to_owned(),
-            source,
-        };
-        if !url.starts_with("sqlite:") {
-            return Err(failed("its URL begins with `sqlite:`".into()));
-        }
-        let options = SqliteConnectOptions::from_str(url).map_err(|error| failed(error.into()))?;
-        // Each connection to a database in memory would have one of its own.
-        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-        let connections = if in_memory { 1 } else { CONNECTIONS };
-        Ok(NoteRepo::with(url, options, connections))
-    }
-
-    /// The notes in this file, which may have any name. Nothing is opened yet.
-    pub fn in_file(file: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(file);
-        NoteRepo::with(&file.display().to_string(), options, CONNECTIONS)
-    }
-
-    fn with(name: &str, options: SqliteConnectOptions, connections: u32) -> Self {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(connections)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(
-                options
-                    .create_if_missing(true)
-                    // Readers and the writer do not wait for each other.
-                    .journal_mode(SqliteJournalMode::Wal),
-            );
+    /// The notes in this database.
+    pub fn new(database: &Database) -> Self {
         NoteRepo {
-            name: name.into(),
-            pool,
+            database: database.clone(),
         }
-    }
-
-    /// Opens the database and brings its tables up to date. A file that does not exist is
-    /// created.
-    ///
-    /// # Errors
-    /// The file cannot be written, or a newer version of the app has changed its tables.
-    pub async fn open(&self) -> Result<(), OpenError> {
-        let migrations = sqlx::migrate!("notes/migrations");
-        migrations.run(&self.pool).await.map_err(|error| OpenError {
-            name: self.name.to_string(),
-            source: error.into(),
-        })
     }
 
     /// All notes, newest first.
@@ -128,7 +69,7 @@ impl NoteRepo {
     /// The database fails.
     pub async fn all(&self) -> sqlx::Result<Vec<Note>> {
         sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes ORDER BY id DESC")
-            .fetch_all(&self.pool)
+            .fetch_all(self.database.pool())
             .await
     }
 
@@ -139,7 +80,7 @@ impl NoteRepo {
     pub async fn get(&self, id: i64) -> sqlx::Result<Option<Note>> {
         sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes WHERE id = $1")
             .bind(id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(self.database.pool())
             .await
     }
 
@@ -156,7 +97,7 @@ impl NoteRepo {
         .bind(new.body)
         .bind(new.author)
         .bind(format!("{:.0}", Timestamp::now()))
-        .fetch_all(&self.pool)
+        .fetch_all(self.database.pool())
         .await?;
         rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)
     }
@@ -173,7 +114,7 @@ impl NoteRepo {
         .bind(change.title)
         .bind(change.body)
         .bind(id)
-        .fetch_all(&self.pool)
+        .fetch_all(self.database.pool())
         .await?;
         Ok(rows.into_iter().next())
     }
@@ -185,24 +126,17 @@ impl NoteRepo {
     pub async fn delete(&self, id: i64) -> sqlx::Result<bool> {
         let deleted = sqlx::query("DELETE FROM notes WHERE id = $1")
             .bind(id)
-            .execute(&self.pool)
+            .execute(self.database.pool())
             .await?;
         Ok(deleted.rows_affected() > 0)
     }
 }
 
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the database `{}` cannot be opened (DATABASE_URL names another)",
-            self.name
-        )
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
+/// Reads a text that both databases take: PostgreSQL refuses U+0000.
+fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.contains('\0') {
+        true => Err(D::Error::custom("a text cannot contain U+0000")),
+        false => Ok(text),
     }
 }

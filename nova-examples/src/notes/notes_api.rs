@@ -1,48 +1,47 @@
 //! The JSON API: `/api/notes`.
 
-use std::sync::Arc;
-
-use http::header::LOCATION;
+use http::header::{LOCATION, RETRY_AFTER};
 use nova_core::{Error, Reply, Request, Result, controller, json, status};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::Mutex;
 
-use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
+use super::{NewNote, NoteChange, NoteIndex, Notebook};
 
-/// Lists, shows, creates, changes and deletes notes, and broadcasts each change on the channel
-/// `notes`.
+/// Lists, shows, creates, changes, deletes and finds notes.
 #[derive(Debug)]
 pub struct NotesApi {
-    notes: NoteRepo,
-    /// Held from a change to its broadcast, so that all hear of the changes in the order in which
-    /// they were made. SQLite has one writer at a time anyway.
-    turn: Arc<Mutex<()>>,
+    notes: Notebook,
+    index: NoteIndex,
 }
 
-controller!("notes_api" => NotesApi { index, show, create, update, delete });
+controller!("notes_api" => NotesApi { index, show, create, update, delete, search });
 
 #[derive(Serialize)]
-struct Notes<'a> {
-    notes: &'a [Note],
+struct Notes<T> {
+    notes: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Search {
+    q: String,
 }
 
 impl NotesApi {
-    /// The API over these notes.
-    pub fn new(notes: NoteRepo) -> Self {
+    /// The API over these notes, with this index to find them by.
+    pub fn new(notes: &Notebook, index: &NoteIndex) -> Self {
         NotesApi {
-            notes,
-            turn: Arc::default(),
+            notes: notes.clone(),
+            index: index.clone(),
         }
     }
 
     async fn index(&self, _request: Request) -> Result<Reply> {
-        let notes = self.notes.all().await?;
-        Ok(json(&Notes { notes: &notes }))
+        let notes = self.notes.repo().all().await?;
+        Ok(json(&Notes { notes }))
     }
 
     async fn show(&self, request: Request) -> Result<Reply> {
-        match self.notes.get(request.binding("id")?).await? {
+        match self.notes.repo().get(request.binding("id")?).await? {
             Some(note) => Ok(json(&note)),
             None => Ok(not_found()),
         }
@@ -53,61 +52,37 @@ impl NotesApi {
             Ok(new) => new,
             Err(error) => return incomplete(error, "title, body and author required"),
         };
-        let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let create = async move {
-            let note = notes.create(new).await?;
-            pubsub.broadcast("notes", "note_created", &note);
-            Ok(note)
-        };
-        let note = self.change(&request, create).await?;
+        let note = self.notes.create(&request, new).await?;
         Ok(json(&note).header(LOCATION, format!("/api/notes/{}", note.id)))
     }
 
     async fn update(&self, mut request: Request) -> Result<Reply> {
-        let id: i64 = request.binding("id")?;
+        let id = request.binding("id")?;
         let change: NoteChange = match request.params().await {
             Ok(change) => change,
             Err(error) => return incomplete(error, "title and body required"),
         };
-        let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let update = async move {
-            let updated = notes.update(id, change).await?;
-            if let Some(note) = &updated {
-                pubsub.broadcast("notes", "note_updated", note);
-            }
-            Ok(updated)
-        };
-        let updated = self.change(&request, update).await?;
+        let updated = self.notes.update(&request, id, change).await?;
         Ok(updated.map_or_else(not_found, |note| json(&note)))
     }
 
     async fn delete(&self, request: Request) -> Result<Reply> {
-        let id: i64 = request.binding("id")?;
-        let (notes, pubsub) = (self.notes.clone(), request.pubsub().clone());
-        let delete = async move {
-            let deleted = notes.delete(id).await?;
-            if deleted {
-                pubsub.broadcast("notes", "note_deleted", &json!({ "id": id }));
-            }
-            Ok(deleted)
-        };
-        let deleted = self.change(&request, delete).await?;
+        let deleted = self.notes.delete(&request, request.binding("id")?).await?;
         Ok(if deleted { status(204) } else { not_found() })
     }
 
-    /// Stores and broadcasts in one piece: a client that hangs up in between leaves no change
-    /// that nobody was told of.
-    async fn change<T: Send + 'static>(
-        &self,
-        request: &Request,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        let work = async move {
-            let _turn = turn;
-            work.await
+    /// The notes that have all the words of `?q=`, newest first.
+    async fn search(&self, request: Request) -> Result<Reply> {
+        let Ok(Search { q }) = request.query() else {
+            let error = "write what to search for: /api/notes/search?q=word";
+            return Ok(status(422).json(&json!({ "error": error })));
         };
-        request.complete(work).await
+        Ok(match self.index.find(&q) {
+            Some(notes) => json(&Notes { notes }),
+            None => status(503)
+                .header(RETRY_AFTER, "1")
+                .json(&json!({ "error": "the index is being built" })),
+        })
     }
 }
 
@@ -115,8 +90,8 @@ fn not_found() -> Reply {
     status(404).json(&json!({ "error": "note not found" }))
 }
 
-/// 422 for a body in which something is missing, or which is neither JSON nor a form; what is
-/// malformed or too long stays what it is.
+/// 422 for a body in which something is missing or cannot be stored, or which is neither JSON nor a
+/// form; what is malformed or too long stays what it is.
 fn incomplete(error: Error, message: &str) -> Result<Reply> {
     match error.status().as_u16() {
         415 | 422 => Ok(status(422).json(&json!({ "error": message }))),
@@ -131,12 +106,21 @@ mod tests {
     use nova_core::testing;
 
     use super::*;
-    use crate::notes::Note;
+    use crate::notes::{Database, Note};
+
+    async fn notes() -> Notebook {
+        let database = Database::new("sqlite::memory:").unwrap();
+        database.open().await.unwrap();
+        Notebook::new(&database)
+    }
+
+    fn api(notes: &Notebook) -> NotesApi {
+        NotesApi::new(notes, &NoteIndex::default())
+    }
 
     #[tokio::test]
     async fn create_stores_the_note_and_tells_the_channel() {
-        let notes = NoteRepo::new("sqlite::memory:").unwrap();
-        notes.open().await.unwrap();
+        let notes = notes().await;
         let pubsub = PubSub::new();
         let mut mailbox = pubsub.mailbox();
         mailbox.join("notes");
@@ -146,9 +130,9 @@ mod tests {
             .json(&new)
             .pubsub(&pubsub)
             .build();
-        let reply = NotesApi::new(notes.clone()).create(request).await.unwrap();
+        let reply = api(&notes).create(request).await.unwrap();
 
-        let stored = notes.get(1).await.unwrap().unwrap();
+        let stored = notes.repo().get(1).await.unwrap().unwrap();
         assert_eq!(reply.body(), serde_json::to_vec(&stored).unwrap());
         assert_eq!(reply.headers()[LOCATION], "/api/notes/1");
         let Some(Received::Message(message)) = mailbox.try_recv() else {
@@ -160,8 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_not_deleted_and_nobody_told() {
-        let notes = NoteRepo::new("sqlite::memory:").unwrap();
-        notes.open().await.unwrap();
+        let notes = notes().await;
         let pubsub = PubSub::new();
         let mut mailbox = pubsub.mailbox();
         mailbox.join("notes");
@@ -170,9 +153,18 @@ mod tests {
             .binding("id", 7)
             .pubsub(&pubsub)
             .build();
-        let reply = NotesApi::new(notes).delete(request).await.unwrap();
+        let reply = api(&notes).delete(request).await.unwrap();
 
         assert_eq!(reply.status(), Some(StatusCode::NOT_FOUND));
         assert!(mailbox.try_recv().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_search_while_the_index_is_built_is_503() {
+        let request = testing::request("GET", "/api/notes/search?q=milk").build();
+        let reply = api(&notes().await).search(request).await.unwrap();
+
+        assert_eq!(reply.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+        assert_eq!(reply.headers()[RETRY_AFTER], "1");
     }
 }

@@ -1,12 +1,12 @@
-//! The notes app as a process of its own, on a free port, over a database in a folder of its own.
+//! The notes app as a process of its own, on a free port, over a database of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use tempfile::TempDir;
+use crate::common::TestDatabase;
 
 /// A running app; it is killed when the test ends.
 pub(crate) struct NotesProcess {
@@ -18,17 +18,17 @@ pub(crate) struct NotesProcess {
 
 impl NotesProcess {
     /// Starts the app on a free port, and waits until it listens.
-    pub(crate) fn start(folder: &TempDir) -> Self {
-        NotesProcess::spawn(command(folder))
+    pub(crate) fn start(database: &TestDatabase) -> Self {
+        NotesProcess::spawn(command(database))
     }
 
     /// Starts the app so that no file of its can grow beyond some 200 KiB: to the database, that
     /// is a full disk.
-    pub(crate) fn start_on_a_small_disk(folder: &TempDir) -> Self {
+    pub(crate) fn start_on_a_small_disk(database: &TestDatabase) -> Self {
         let mut shell = Command::new("sh");
         let script = "ulimit -f 400; trap '' XFSZ; exec \"$0\"";
         shell.args(["-c", script, env!("CARGO_BIN_EXE_notes")]);
-        NotesProcess::spawn(in_folder(shell, folder))
+        NotesProcess::spawn(over(shell, database))
     }
 
     fn spawn(mut command: Command) -> Self {
@@ -94,20 +94,26 @@ impl NotesProcess {
 
     /// A request on a connection of its own; gives status and body.
     pub(crate) fn send(&self, method: &str, path: &str, json: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        self.try_send(method, path, json).unwrap()
+    }
+
+    /// The same, to an app that may end before it has answered.
+    pub(crate) fn try_send(&self, method: &str, path: &str, json: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address)?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
             self.address,
             json.len()
-        )
-        .unwrap();
+        )?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        stream.read_to_string(&mut answer)?;
+        let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+            return Err(ErrorKind::UnexpectedEof.into());
+        };
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_owned())
+        Ok((status, body.to_owned()))
     }
 }
 
@@ -119,14 +125,13 @@ impl Drop for NotesProcess {
 }
 
 /// The command that starts the app.
-pub(crate) fn command(folder: &TempDir) -> Command {
-    in_folder(Command::new(env!("CARGO_BIN_EXE_notes")), folder)
+pub(crate) fn command(database: &TestDatabase) -> Command {
+    over(Command::new(env!("CARGO_BIN_EXE_notes")), database)
 }
 
-fn in_folder(mut command: Command, folder: &TempDir) -> Command {
-    let database = format!("sqlite:{}/notes.db", folder.path().display());
+fn over(mut command: Command, database: &TestDatabase) -> Command {
     command
-        .env("DATABASE_URL", database)
+        .env("DATABASE_URL", database.url())
         .env("NOVA_SERVER__LISTEN", "127.0.0.1:0")
         .env_remove("NOVA_ENV")
         .env_remove("RUST_LOG")

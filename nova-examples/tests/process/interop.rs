@@ -1,9 +1,9 @@
 //! The notes app and a WebSocket client that none of us wrote: Python's `websockets`.
 
-use std::io::Write;
 use std::process::Command;
 
 use crate::app::NotesProcess;
+use crate::common::{TestDatabase, missing};
 
 /// The interpreter, unless it or the package is missing: then the test says so, or fails if
 /// services are required.
@@ -14,19 +14,15 @@ fn python() -> Option<String> {
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    let missing = "the interop test: install Python 3 and its package `websockets`";
-    let required = std::env::var("NOVA_TEST_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-    assert!(!required, "missing for {missing}");
-    // Past the capture of test output, so that it is seen.
-    let _ = writeln!(std::io::stderr(), "skipped {missing}");
+    missing("the interop test: install Python 3 and its package `websockets`");
     None
 }
 
 #[test]
 fn pythons_websockets_talk_to_the_notes_app() {
     let Some(python) = python() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let app = NotesProcess::start(&folder);
+    let database = TestDatabase::sqlite();
+    let app = NotesProcess::start(&database);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/process/interop.py");
     let output = Command::new(python)
         .args([script, app.address()])

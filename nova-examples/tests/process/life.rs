@@ -3,18 +3,30 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
+use std::sync::mpsc;
+use std::thread;
 
 use futures_util::StreamExt;
-use tempfile::{TempDir, tempdir};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::app::{NotesProcess, command};
+use crate::common::TestDatabase;
+
+on_both! {
+    #[test] fn
+        it_prints_where_it_listens_and_stops_on_sigterm_with_0,
+        a_second_signal_ends_a_stop_that_takes_its_time,
+        no_acknowledged_note_is_lost_by_kill_9,
+        no_acknowledged_note_is_lost_by_kill_9_amid_writes;
+    #[tokio::test] async fn
+        a_stop_closes_sockets_with_1001;
+}
 
 const NOTE: &str = r#"{"title":"T","body":"B","author":"ann"}"#;
 
 /// Runs the app with these variables until it ends by itself.
-fn run(folder: &TempDir, variables: &[(&str, &str)]) -> (Output, String) {
-    let output = command(folder)
+pub(crate) fn run(database: &TestDatabase, variables: &[(&str, &str)]) -> (Output, String) {
+    let output = command(database)
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -22,10 +34,8 @@ fn run(folder: &TempDir, variables: &[(&str, &str)]) -> (Output, String) {
     (output, told)
 }
 
-#[test]
-fn it_prints_where_it_listens_and_stops_on_sigterm_with_0() {
-    let folder = tempdir().unwrap();
-    let app = NotesProcess::start(&folder);
+fn it_prints_where_it_listens_and_stops_on_sigterm_with_0(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
     assert_eq!(app.send("GET", "/heartbeat", ""), (200, String::new()));
     let address = app.address().to_owned();
     app.signal("TERM");
@@ -39,10 +49,8 @@ fn it_prints_where_it_listens_and_stops_on_sigterm_with_0() {
     TcpListener::bind(address).unwrap();
 }
 
-#[test]
-fn a_second_signal_ends_a_stop_that_takes_its_time() {
-    let folder = tempdir().unwrap();
-    let app = NotesProcess::start(&folder);
+fn a_second_signal_ends_a_stop_that_takes_its_time(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
     // A head that never ends holds the stop up until its time-out.
     let mut half = TcpStream::connect(app.address()).unwrap();
     half.write_all(b"GET /heartbeat HT").unwrap();
@@ -59,10 +67,8 @@ fn a_second_signal_ends_a_stop_that_takes_its_time() {
     );
 }
 
-#[tokio::test]
-async fn a_stop_closes_sockets_with_1001() {
-    let folder = tempdir().unwrap();
-    let app = NotesProcess::start(&folder);
+async fn a_stop_closes_sockets_with_1001(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
     let url = format!("ws://{}/notifications", app.address());
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     app.signal("INT");
@@ -76,25 +82,58 @@ async fn a_stop_closes_sockets_with_1001() {
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
-#[test]
-fn no_acknowledged_note_is_lost_by_kill_9() {
-    let folder = tempdir().unwrap();
-    let app = NotesProcess::start(&folder);
+fn no_acknowledged_note_is_lost_by_kill_9(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
     for _ in 0..20 {
         assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
     }
     app.signal("KILL");
     drop(app);
 
-    let app = NotesProcess::start(&folder);
+    let app = NotesProcess::start(&database);
     let (_, notes) = app.send("GET", "/api/notes", "");
     assert_eq!(notes.matches(r#""id":"#).count(), 20);
 }
 
+fn no_acknowledged_note_is_lost_by_kill_9_amid_writes(database: TestDatabase) {
+    let app = NotesProcess::start(&database);
+    let (acknowledge, acknowledged) = mpsc::channel();
+    let mut titles = Vec::new();
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let (app, acknowledge) = (&app, acknowledge.clone());
+            scope.spawn(move || {
+                for n in 0.. {
+                    let title = format!("{writer}/{n}");
+                    let note = format!(r#"{{"title":"{title}","body":"B","author":"ann"}}"#);
+                    let Ok((status, _)) = app.try_send("POST", "/api/notes", &note) else {
+                        break; // it is killed
+                    };
+                    assert_eq!(status, 201);
+                    acknowledge.send(title).unwrap();
+                }
+            });
+        }
+        drop(acknowledge);
+        titles.extend(acknowledged.iter().take(100));
+        app.signal("KILL");
+        titles.extend(acknowledged.iter());
+    });
+    drop(app);
+
+    let app = NotesProcess::start(&database);
+    let (_, notes) = app.send("GET", "/api/notes", "");
+    assert!(titles.len() >= 100);
+    for title in titles {
+        let stored = notes.matches(&format!(r#""title":"{title}""#)).count();
+        assert_eq!(stored, 1, "{title}");
+    }
+}
+
 #[test]
 fn no_note_is_acknowledged_that_a_full_disk_did_not_take() {
-    let folder = tempdir().unwrap();
-    let app = NotesProcess::start_on_a_small_disk(&folder);
+    let database = TestDatabase::sqlite();
+    let app = NotesProcess::start_on_a_small_disk(&database);
     let note = format!(
         r#"{{"title":"T","author":"ann","body":"{}"}}"#,
         "x".repeat(10_000)
@@ -109,7 +148,7 @@ fn no_note_is_acknowledged_that_a_full_disk_did_not_take() {
     assert_eq!(status, 200);
     assert_eq!(notes.matches(r#""id":"#).count(), acknowledged);
     drop(app);
-    let app = NotesProcess::start(&folder);
+    let app = NotesProcess::start(&database);
     let (_, notes) = app.send("GET", "/api/notes", "");
     assert_eq!(notes.matches(r#""id":"#).count(), acknowledged);
     assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
@@ -117,10 +156,10 @@ fn no_note_is_acknowledged_that_a_full_disk_did_not_take() {
 
 #[test]
 fn a_taken_port_says_what_to_do() {
-    let folder = tempdir().unwrap();
+    let database = TestDatabase::sqlite();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (output, told) = run(&folder, &[("NOVA_SERVER__LISTEN", &address)]);
+    let (output, told) = run(&database, &[("NOVA_SERVER__LISTEN", &address)]);
 
     assert_eq!(output.status.code(), Some(1));
     let expected = format!("error: cannot listen on {address}: the port is taken\nhelp: ");
@@ -130,9 +169,9 @@ fn a_taken_port_says_what_to_do() {
 
 #[test]
 fn a_mistake_in_the_settings_stops_the_start() {
-    let folder = tempdir().unwrap();
+    let database = TestDatabase::sqlite();
     let variables = [("NOVA_SERVER__LISTN", "127.0.0.1:0"), ("NOVA_ENV", "test")];
-    let (output, told) = run(&folder, &variables);
+    let (output, told) = run(&database, &variables);
 
     assert_eq!(output.status.code(), Some(1));
     for expected in [
@@ -147,7 +186,7 @@ fn a_mistake_in_the_settings_stops_the_start() {
 
 #[test]
 fn a_variable_with_one_underscore_is_told_and_the_url_in_spite_of_the_log_level() {
-    let folder = tempdir().unwrap();
+    let database = TestDatabase::sqlite();
     for (variable, value, expected) in [
         (
             "NOVA_SERVER_LISTEN",
@@ -156,7 +195,7 @@ fn a_variable_with_one_underscore_is_told_and_the_url_in_spite_of_the_log_level(
         ),
         ("RUST_LOG", "off", "listening on http://127.0.0.1:"),
     ] {
-        let mut child = command(&folder).env(variable, value).spawn().unwrap();
+        let mut child = command(&database).env(variable, value).spawn().unwrap();
         let mut told = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         while !told.contains("listening on") {
@@ -170,13 +209,18 @@ fn a_variable_with_one_underscore_is_told_and_the_url_in_spite_of_the_log_level(
 
 #[test]
 fn a_database_that_cannot_be_opened_is_named() {
-    let folder = tempdir().unwrap();
-    for url in ["sqlite:/nowhere/notes.db", "mongodb://localhost", ""] {
-        let (output, told) = run(&folder, &[("DATABASE_URL", url)]);
+    let database = TestDatabase::sqlite();
+    for (url, shown) in [
+        ("sqlite:/nowhere/notes.db", "sqlite:/nowhere/notes.db"),
+        ("mongodb://localhost", "mongodb://localhost"),
+        ("postgres://ann:sec/ret@localhost", "…"),
+        ("", ""),
+    ] {
+        let (output, told) = run(&database, &[("DATABASE_URL", url)]);
 
         assert_eq!(output.status.code(), Some(1));
         let expected =
-            format!("error: the app cannot start: the database `{url}` cannot be opened");
+            format!("error: the app cannot start: the database `{shown}` cannot be opened");
         assert!(told.contains(&expected), "{told}");
         assert!(!told.contains("panicked"), "{told}");
     }

@@ -6,6 +6,11 @@
 )]
 #![cfg(unix)]
 
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
+
 mod app;
 mod interop;
 mod life;
+mod postgres;

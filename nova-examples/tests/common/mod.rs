@@ -1,0 +1,12 @@
+//! What several test programs share: databases to run on, and services that may be missing.
+
+#[macro_use]
+mod database;
+#[cfg(unix)]
+mod postgres;
+mod service;
+
+pub(crate) use database::TestDatabase;
+#[cfg(unix)]
+pub(crate) use postgres::Postgres;
+pub(crate) use service::missing;
