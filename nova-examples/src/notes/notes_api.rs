@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::note_repo::{NewNote, Note, NoteChange, NoteRepo};
 
-/// How long a change waits for its turn. Where the database gives no connection, one change after
-/// the other would wait for it; so this is less than its own patience.
+/// How long a change waits for its turn. Where the database does not answer, one change after the
+/// other would wait for it; so this is less than the patience with PostgreSQL.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Lists, shows, creates, changes and deletes notes, and broadcasts each change on the channel
@@ -168,6 +168,21 @@ mod tests {
         };
         assert_eq!(message.topic(), "note_created");
         assert_eq!(*message.decode::<Note>().unwrap(), stored);
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_turn_does_not_come_is_503_and_not_made() {
+        let api = NotesApi::new(notes().await);
+        let _turn = api.turn.lock().await;
+        tokio::time::pause();
+
+        let new = json!({ "title": "T", "body": "B", "author": "ann" });
+        let request = testing::request("POST", "/api/notes").json(&new).build();
+        let error = api.create(request).await.unwrap_err();
+
+        assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+        tokio::time::resume();
+        assert_eq!(api.notes.all().await.unwrap(), []);
     }
 
     #[tokio::test]

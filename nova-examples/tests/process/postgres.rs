@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::thread;
 
+use sqlx::{Connection, PgConnection};
+
 use crate::app::NotesProcess;
 use crate::common::{Postgres, TestDatabase};
 use crate::life::run;
@@ -43,6 +45,31 @@ fn requests_fail_while_postgresql_is_away_and_work_when_it_is_back() {
     let (status, notes) = app.send("GET", "/api/notes", "");
     assert_eq!((status, notes.matches(r#""id":"#).count()), (200, 1));
     assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
+}
+
+#[tokio::test]
+async fn requests_fail_while_postgresql_does_not_answer_and_work_when_it_does() {
+    let Some(database) = TestDatabase::postgres() else {
+        return;
+    };
+    let app = NotesProcess::start(&database);
+    let mut other = PgConnection::connect(database.url()).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE notes";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    thread::scope(|scope| {
+        let app = &app;
+        let requests = ["GET", "POST", "POST"];
+        let requests =
+            requests.map(|method| scope.spawn(move || app.send(method, "/api/notes", NOTE).0));
+        for request in requests {
+            let status = request.join().unwrap();
+            assert!(status == 500 || status == 503, "{status}");
+        }
+    });
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+
+    assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
+    assert_eq!(app.send("GET", "/api/notes", "").0, 200);
 }
 
 #[test]
