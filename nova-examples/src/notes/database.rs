@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, FromRow};
 use tokio::time::timeout;
 use url::Url;
 
@@ -25,7 +26,8 @@ pub const SQLITE_CONNECTIONS: u32 = 4;
 /// is told otherwise: room for some apps, and for whoever looks after it.
 pub const POSTGRES_CONNECTIONS: u32 = 10;
 
-/// How long PostgreSQL may take to give a connection, at start as well as for a statement.
+/// How long PostgreSQL may take to give a connection at start, and later for a statement with all
+/// that belongs to it. A network that swallows answers would make a request wait for ever.
 pub const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A database. Clones share the connections.
@@ -117,13 +119,9 @@ impl Database {
     /// Connects once: the pool would try for [`POSTGRES_PATIENCE`] and forget why in vain.
     async fn reach(&self, host: &Arc<str>) -> Result<(), NoConnection> {
         let options = self.pool.connect_options();
-        let connected = match timeout(POSTGRES_PATIENCE, options.connect()).await {
-            Ok(Ok(connection)) => connection.close().await,
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(sqlx::Error::Io(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer within {POSTGRES_PATIENCE:?}"),
-            ))),
+        let connected = match patiently(options.connect()).await {
+            Ok(connection) => connection.close().await,
+            Err(error) => Err(error),
         };
         connected.map_err(|source| NoConnection {
             host: Arc::clone(host),
@@ -131,10 +129,66 @@ impl Database {
         })
     }
 
-    /// The connections.
-    pub(super) fn pool(&self) -> &AnyPool {
-        &self.pool
+    /// The rows of a statement.
+    ///
+    /// It is read to its end, also where one row is wanted: SQLite gives the row of an `INSERT …
+    /// RETURNING` first and commits after it. Who stops at the row never hears of a full disk.
+    ///
+    /// # Errors
+    /// The database fails. If PostgreSQL does not answer in time, it is unknown whether it has
+    /// written what it should.
+    pub(super) async fn rows<T>(
+        &self,
+        statement: QueryAs<'_, Any, T, AnyArguments>,
+    ) -> sqlx::Result<Vec<T>>
+    where
+        T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        self.patiently(statement.fetch_all(&self.pool)).await
     }
+
+    /// The only row of a statement, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`rows`](Database::rows).
+    pub(super) async fn row<T>(
+        &self,
+        statement: QueryAs<'_, Any, T, AnyArguments>,
+    ) -> sqlx::Result<Option<T>>
+    where
+        T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        Ok(self.rows(statement).await?.pop())
+    }
+
+    /// Carries out a statement that gives no rows, and says how many it has changed.
+    ///
+    /// # Errors
+    /// Those of [`rows`](Database::rows).
+    pub(super) async fn execute(
+        &self,
+        statement: Query<'_, Any, AnyArguments>,
+    ) -> sqlx::Result<u64> {
+        let done = self.patiently(statement.execute(&self.pool)).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn patiently<T>(&self, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        match self.host {
+            None => answer.await, // SQLite has a time-out of its own, for the turn of a writer
+            Some(_) => patiently(answer).await,
+        }
+    }
+}
+
+async fn patiently<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(POSTGRES_PATIENCE, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let told = format!("no answer within {POSTGRES_PATIENCE:?}");
+            let error = io::Error::new(io::ErrorKind::TimedOut, told);
+            Err(sqlx::Error::Io(error))
+        })
 }
 
 fn sqlite(url: &Url, in_memory: bool) -> AnyPool {

@@ -215,6 +215,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_told() {
+        for (url, expected) in [
+            (
+                "mysql://localhost",
+                "begins with `sqlite:`, `postgres:` or `postgresql:`",
+            ),
+            (
+                "notes.db",
+                "begins with `sqlite:`, `postgres:` or `postgresql:`",
+            ),
+            (
+                "postgres://ann:a/b@host/db",
+                "`/` `?` `#` `@` `:` are written `%25` `%2F`",
+            ),
+            ("postgres://host/db?sslmode=require", "it is without TLS"),
+            (
+                "postgres://host/db?pasword=x",
+                "no parameter `pasword`, but there are `",
+            ),
+            ("sqlite:notes.db?mode=x", "unknown value"),
+        ] {
+            let Err(error) = DatabaseUrl::parse(url) else {
+                panic!("`{url}` is taken");
+            };
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
     fn sqlites_parameters_are_kept_and_a_file_is_created_unless_they_say_otherwise() {
         for (text, expected, memory) in [
             ("sqlite:notes.db", "sqlite:notes.db?mode=rwc", false),

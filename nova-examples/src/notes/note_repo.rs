@@ -1,7 +1,4 @@
 //! Notes in a database.
-//!
-//! A statement that writes and returns a row is read to its end (`fetch_all`): SQLite gives the row
-//! first and commits after it, so `fetch_one` would take the row and never hear of a full disk.
 
 use jiff::Timestamp;
 use serde::de::Error;
@@ -68,9 +65,10 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn all(&self) -> sqlx::Result<Vec<Note>> {
-        sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes ORDER BY id DESC")
-            .fetch_all(self.database.pool())
-            .await
+        let statement = sqlx::query_as(
+            "SELECT id, title, body, author, inserted_at FROM notes ORDER BY id DESC",
+        );
+        self.database.rows(statement).await
     }
 
     /// The note with this id.
@@ -78,10 +76,10 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn get(&self, id: i64) -> sqlx::Result<Option<Note>> {
-        sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes WHERE id = $1")
-            .bind(id)
-            .fetch_optional(self.database.pool())
-            .await
+        let statement =
+            sqlx::query_as("SELECT id, title, body, author, inserted_at FROM notes WHERE id = $1")
+                .bind(id);
+        self.database.row(statement).await
     }
 
     /// Stores a new note.
@@ -89,17 +87,16 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn create(&self, new: NewNote) -> sqlx::Result<Note> {
-        let rows = sqlx::query_as(
+        let statement = sqlx::query_as(
             "INSERT INTO notes (title, body, author, inserted_at) VALUES ($1, $2, $3, $4) \
              RETURNING id, title, body, author, inserted_at",
         )
         .bind(new.title)
         .bind(new.body)
         .bind(new.author)
-        .bind(format!("{:.0}", Timestamp::now()))
-        .fetch_all(self.database.pool())
-        .await?;
-        rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+        .bind(format!("{:.0}", Timestamp::now()));
+        let note = self.database.row(statement).await?;
+        note.ok_or(sqlx::Error::RowNotFound)
     }
 
     /// Changes a note, and gives the whole of it; `None` if there is none with this id.
@@ -107,16 +104,14 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn update(&self, id: i64, change: NoteChange) -> sqlx::Result<Option<Note>> {
-        let rows = sqlx::query_as(
+        let statement = sqlx::query_as(
             "UPDATE notes SET title = $1, body = $2 WHERE id = $3 \
              RETURNING id, title, body, author, inserted_at",
         )
         .bind(change.title)
         .bind(change.body)
-        .bind(id)
-        .fetch_all(self.database.pool())
-        .await?;
-        Ok(rows.into_iter().next())
+        .bind(id);
+        self.database.row(statement).await
     }
 
     /// Deletes a note, and says whether there was one.
@@ -124,11 +119,8 @@ impl NoteRepo {
     /// # Errors
     /// The database fails.
     pub async fn delete(&self, id: i64) -> sqlx::Result<bool> {
-        let deleted = sqlx::query("DELETE FROM notes WHERE id = $1")
-            .bind(id)
-            .execute(self.database.pool())
-            .await?;
-        Ok(deleted.rows_affected() > 0)
+        let statement = sqlx::query("DELETE FROM notes WHERE id = $1").bind(id);
+        Ok(self.database.execute(statement).await? > 0)
     }
 }
 

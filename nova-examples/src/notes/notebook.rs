@@ -1,12 +1,18 @@
 //! Changes of notes, each of which is told to everybody: once, and in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use nova_core::{Head, Result};
+use nova_core::{Error, Head, Result};
 use serde_json::json;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::{Database, NewNote, Note, NoteChange, NoteRepo};
+
+/// How long a change waits for its turn. Where the database does not answer, one change after the
+/// other would wait for it; so this is less than the patience with PostgreSQL.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The notes, for those who change them. Each change is broadcast on the channel `notes`. Clones
 /// are the same notebook.
@@ -35,7 +41,7 @@ impl Notebook {
     /// Writes a note, and broadcasts it as `note_created`.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails, or is so busy that others' changes take 4 s: that is a 503.
     pub async fn create(&self, request: &Head, new: NewNote) -> Result<Note> {
         let (repo, pubsub) = (self.repo.clone(), request.pubsub().clone());
         let create = async move {
@@ -49,7 +55,7 @@ impl Notebook {
     /// Changes a note, and broadcasts it as `note_updated`; `None` if there is none with this id.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails, or is so busy that others' changes take 4 s: that is a 503.
     pub async fn update(
         &self,
         request: &Head,
@@ -70,7 +76,7 @@ impl Notebook {
     /// Deletes a note, broadcasts its id as `note_deleted`, and says whether there was one.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails, or is so busy that others' changes take 4 s: that is a 503.
     pub async fn delete(&self, request: &Head, id: i64) -> Result<bool> {
         let (repo, pubsub) = (self.repo.clone(), request.pubsub().clone());
         let delete = async move {
@@ -90,11 +96,38 @@ impl Notebook {
         request: &Head,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let turn = timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
+        let turn = turn.map_err(|_| Error::new(503, "the database does not answer"))?;
         let work = async move {
             let _turn = turn;
             work.await
         };
         request.complete(work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nova_core::testing;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_whose_turn_does_not_come_is_503_and_not_made() {
+        let database = Database::new("sqlite::memory:").unwrap();
+        database.open().await.unwrap();
+        let notes = Notebook::new(&database);
+        let turn = notes.turn.lock().await;
+        tokio::time::pause();
+
+        let new = json!({ "title": "T", "body": "B", "author": "ann" });
+        let request = testing::request("POST", "/api/notes").build();
+        let new = serde_json::from_value(new).unwrap();
+        let error = notes.create(&request, new).await.unwrap_err();
+
+        assert_eq!(error.status(), 503);
+        tokio::time::resume();
+        drop(turn);
+        assert_eq!(notes.repo().all().await.unwrap(), []);
     }
 }

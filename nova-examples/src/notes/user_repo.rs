@@ -35,10 +35,10 @@ impl UserRepo {
         if username.contains('\0') {
             return Ok(None); // PostgreSQL has no such text and would fail
         }
-        sqlx::query_as("SELECT username, password_hash FROM users WHERE username = $1")
-            .bind(username)
-            .fetch_optional(self.database.pool())
-            .await
+        let statement =
+            sqlx::query_as("SELECT username, password_hash FROM users WHERE username = $1")
+                .bind(username);
+        self.database.row(statement).await
     }
 
     /// Stores a user, or gives the one with this name another password.
@@ -49,14 +49,13 @@ impl UserRepo {
         if username.contains('\0') || password_hash.contains('\0') {
             return Err(sqlx::Error::Encode("the text contains U+0000".into()));
         }
-        sqlx::query(
+        let statement = sqlx::query(
             "INSERT INTO users (username, password_hash) VALUES ($1, $2) \
              ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash",
         )
         .bind(username)
-        .bind(password_hash)
-        .execute(self.database.pool())
-        .await?;
+        .bind(password_hash);
+        self.database.execute(statement).await?;
         Ok(())
     }
 }

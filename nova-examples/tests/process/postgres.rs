@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::thread;
 
+use sqlx::{Connection, PgConnection};
+
 use crate::app::NotesProcess;
 use crate::common::{Postgres, TestDatabase};
 use crate::life::run;
@@ -45,6 +47,31 @@ fn requests_fail_while_postgresql_is_away_and_work_when_it_is_back() {
     assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
 }
 
+#[tokio::test]
+async fn requests_fail_while_postgresql_does_not_answer_and_work_when_it_does() {
+    let Some(database) = TestDatabase::postgres() else {
+        return;
+    };
+    let app = NotesProcess::start(&database);
+    let mut other = PgConnection::connect(database.url()).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE notes";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    thread::scope(|scope| {
+        let app = &app;
+        let requests = ["GET", "POST", "POST"];
+        let requests =
+            requests.map(|method| scope.spawn(move || app.send(method, "/api/notes", NOTE).0));
+        for request in requests {
+            let status = request.join().unwrap();
+            assert!(status == 500 || status == 503, "{status}");
+        }
+    });
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+
+    assert_eq!(app.send("POST", "/api/notes", NOTE).0, 201);
+    assert_eq!(app.send("GET", "/api/notes", "").0, 200);
+}
+
 #[test]
 fn two_apps_that_start_at_once_on_one_postgresql_share_their_notes() {
     let Some(database) = TestDatabase::postgres() else {
@@ -61,10 +88,7 @@ fn two_apps_that_start_at_once_on_one_postgresql_share_their_notes() {
 
 #[test]
 fn a_postgresql_that_is_not_there_is_named_without_the_password() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = "127.0.0.1:1"; // no test takes a privileged port in between
     let told = refused(&format!(
         "postgres://ann:secret@{nobody}/notes?password=secret"
     ));
