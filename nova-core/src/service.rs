@@ -59,8 +59,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// ```
 ///
 /// # Cancel safety
-/// When the app stops, [`ServiceContext::stopping`] tells, and mailboxes end at last. Together
-/// the services have `server.shutdown_drain_timeout` to return; then they are dropped.
+/// When the app stops, [`ServiceContext::stopping`] tells the service, and its mailboxes give what
+/// has arrived and then end, so that a loop over one ends too. Together the services have
+/// `server.shutdown_drain_timeout` to return; then they are dropped.
 #[diagnostic::on_unimplemented(message = "`{Self}` is no service")]
 pub trait Service: Send + Sync + 'static {
     /// Works until the app stops, or until there is nothing more to do.
@@ -73,12 +74,16 @@ pub trait Service: Send + Sync + 'static {
 /// What a [`Service`] gets of its app.
 #[derive(Debug, Clone)]
 pub struct ServiceContext {
+    /// Its mailboxes end with the service.
     pubsub: PubSub,
+    /// Everybody's.
+    whole_pubsub: PubSub,
     stopping: Stopping,
 }
 
 impl ServiceContext {
-    /// The pub/sub of the app, with this service as the sender.
+    /// The pub/sub of the app, with this service as the sender. When the service is to stop, its
+    /// mailboxes give what has arrived and then `None`.
     pub fn pubsub(&self) -> &PubSub {
         &self.pubsub
     }
@@ -86,6 +91,11 @@ impl ServiceContext {
     /// Tells when the service should return.
     pub fn stopping(&self) -> &Stopping {
         &self.stopping
+    }
+
+    fn stop(&self) {
+        self.stopping.stop();
+        self.pubsub.close();
     }
 }
 
@@ -95,7 +105,7 @@ pub(crate) struct PubSubService;
 impl Service for PubSubService {
     async fn run(&self, context: ServiceContext) -> Result<()> {
         context.stopping().wait().await;
-        context.pubsub().close();
+        context.whole_pubsub.close();
         Ok(())
     }
 }
@@ -133,7 +143,7 @@ pub(crate) struct Supervisor {
 #[derive(Debug)]
 struct Running {
     name: String,
-    stopping: Stopping,
+    context: ServiceContext,
     task: JoinHandle<()>,
 }
 
@@ -166,12 +176,13 @@ impl Supervisor {
             .into_iter()
             .map(|service| {
                 let context = ServiceContext {
-                    pubsub: pubsub.new_sender(),
+                    pubsub: pubsub.scoped(),
+                    whole_pubsub: pubsub.clone(),
                     stopping: Stopping::new(),
                 };
                 Running {
                     name: service.name.clone(),
-                    stopping: context.stopping.clone(),
+                    context: context.clone(),
                     task: tokio::spawn(supervise(service, context, failed.clone())),
                 }
             })
@@ -192,11 +203,11 @@ impl Supervisor {
         let end = Instant::now() + limit;
         while let Some(Running {
             name,
-            stopping,
+            context,
             mut task,
         }) = self.running.pop()
         {
-            stopping.stop();
+            context.stop();
             if timeout_at(end, &mut task).await.is_err() {
                 warn!("the service `{name}` did not stop in time and is dropped");
                 task.abort();
@@ -208,7 +219,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         for service in &self.running {
-            service.stopping.stop();
+            service.context.stop();
         }
     }
 }

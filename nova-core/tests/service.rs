@@ -28,8 +28,8 @@ impl Service for Herald {
         let joined = mailbox.join("heralds");
         let _ = self.log.send(format!("{} starts {joined}", self.name));
         context.stopping().wait().await;
-        let joins = context.pubsub().mailbox().join("still open");
-        let _ = self.log.send(format!("{} stops {joins}", self.name));
+        let heard = context.pubsub().broadcast("still open", "bye", &1).members == 1;
+        let _ = self.log.send(format!("{} stops {heard}", self.name));
         Ok(())
     }
 }
@@ -47,6 +47,8 @@ async fn services_stop_in_reverse_order_and_the_pubsub_last() {
         .build()
         .unwrap();
     let pubsub = app.pubsub().clone();
+    let mut witness = pubsub.mailbox();
+    witness.join("still open");
     let client = TestClient::new(app);
     let mut started = [told.recv().await.unwrap(), told.recv().await.unwrap()];
     started.sort();
@@ -59,8 +61,8 @@ async fn services_stop_in_reverse_order_and_the_pubsub_last() {
     assert!(!pubsub.mailbox().join("heralds"), "the pub/sub is closed");
 }
 
-#[tokio::test]
-async fn a_service_that_listens_ends_with_the_pubsub() {
+#[tokio::test(start_paused = true)]
+async fn a_service_that_listens_ends_when_the_app_stops() {
     struct Listener(mpsc::UnboundedSender<String>);
     impl Service for Listener {
         async fn run(&self, context: ServiceContext) -> Result<()> {
@@ -82,6 +84,19 @@ async fn a_service_that_listens_ends_with_the_pubsub() {
 
     client.pubsub().broadcast("notes", "note_created", &1);
     assert_eq!(told.recv().await.unwrap(), "note_created");
+    client.pubsub().broadcast("notes", "note_updated", &1);
+    let before = Instant::now();
+    client.stop().await;
+    assert_eq!(
+        before.elapsed(),
+        Duration::ZERO,
+        "it did not wait for a time-out"
+    );
+    assert_eq!(
+        told.recv().await.unwrap(),
+        "note_updated",
+        "what has arrived is taken"
+    );
 }
 
 /// Panics before there is a future.

@@ -50,6 +50,7 @@ mod message;
 mod payload;
 mod pubsub;
 mod registry;
+mod scope;
 mod stats;
 
 pub use mailbox::{DEFAULT_CAPACITY, Mailbox, Received};

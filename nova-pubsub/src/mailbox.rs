@@ -55,6 +55,9 @@ pub enum Received {
 impl Mailbox {
     pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
         let inbox = pubsub.registry().open_inbox(capacity);
+        if let Some(scope) = pubsub.scope() {
+            scope.add(&inbox);
+        }
         Mailbox {
             pubsub: pubsub.speaking_for(inbox.id()),
             inbox,
@@ -77,6 +80,9 @@ impl Mailbox {
     /// Says whether the mailbox was not a member before; joining twice is one membership. After
     /// [`PubSub::close`] nobody can join.
     pub fn join(&mut self, channel: &str) -> bool {
+        if self.inbox.state().closed {
+            return false;
+        }
         let new = self.pubsub.registry().join(channel, &self.inbox);
         if new {
             self.joined.insert(Arc::from(channel));
@@ -132,6 +138,9 @@ impl Drop for Mailbox {
     fn drop(&mut self) {
         self.leave_all();
         self.pubsub.registry().close_inbox(&self.inbox);
+        if let Some(scope) = self.pubsub.scope() {
+            scope.remove(&self.inbox);
+        }
     }
 }
 
@@ -154,7 +163,10 @@ struct State {
 }
 
 /// What a push leaves for the time after the locks.
+#[derive(Default)]
 pub(crate) struct Pushed {
+    /// Whether the mailbox has taken the message; one that is closed has not.
+    pub(crate) delivered: bool,
     /// The oldest message, if there was no room for both.
     pub(crate) displaced: Option<Message>,
     /// The task that waits for a message.
@@ -176,6 +188,9 @@ impl Inbox {
 
     pub(crate) fn push(&self, message: Message) -> Pushed {
         let mut state = self.state();
+        if state.closed {
+            return Pushed::default();
+        }
         let displaced = if state.queue.len() == self.capacity {
             state.lost += 1;
             state.queue.pop_front()
@@ -184,6 +199,7 @@ impl Inbox {
         };
         state.queue.push_back(message);
         Pushed {
+            delivered: true,
             displaced,
             waker: state.waker.take(),
         }

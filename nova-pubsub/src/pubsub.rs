@@ -9,6 +9,7 @@ use crate::member::{MemberId, Members, NodeId};
 use crate::message::Message;
 use crate::payload::Payload;
 use crate::registry::{Dispatched, Registry};
+use crate::scope::Scope;
 use crate::stats::Stats;
 
 /// A handle on the channels of this node, and a sender in its own right.
@@ -34,6 +35,8 @@ use crate::stats::Stats;
 pub struct PubSub {
     registry: Arc<Registry>,
     sender: MemberId,
+    /// What the mailboxes that are made through this handle belong to.
+    scope: Option<Arc<Scope>>,
 }
 
 /// What a broadcast did on this node. It may be ignored: no broadcast fails.
@@ -54,6 +57,7 @@ impl PubSub {
         PubSub {
             sender: registry.new_member(),
             registry,
+            scope: None,
         }
     }
 
@@ -70,6 +74,31 @@ impl PubSub {
     /// The same node with a sender of its own, such as one request.
     pub fn new_sender(&self) -> PubSub {
         self.speaking_for(self.new_member())
+    }
+
+    /// The same node with a sender and an end of its own: [`close`](Self::close) on this handle,
+    /// or on one that comes from it, ends the mailboxes that were made through them, and no
+    /// others.
+    ///
+    /// ```
+    /// # use nova_pubsub::PubSub;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let pubsub = PubSub::new();
+    /// let worker = pubsub.scoped();
+    /// let mut mailbox = worker.mailbox();
+    /// mailbox.join("notes");
+    ///
+    /// worker.close();
+    /// assert!(mailbox.recv().await.is_none());
+    /// assert!(pubsub.mailbox().join("notes"));
+    /// # }
+    /// ```
+    pub fn scoped(&self) -> PubSub {
+        PubSub {
+            scope: Some(Arc::default()),
+            ..self.new_sender()
+        }
     }
 
     /// A mailbox for the calling task, for at most [`DEFAULT_CAPACITY`] waiting messages.
@@ -153,8 +182,17 @@ impl PubSub {
 
     /// Ends all memberships: every mailbox gives what has arrived and then `None`. Nobody can
     /// join any more, and broadcasts reach nobody. An app does this as its last act.
+    ///
+    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes only.
     pub fn close(&self) {
-        self.registry.close();
+        match &self.scope {
+            Some(scope) => scope.close(),
+            None => self.registry.close(),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_deref()
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -169,6 +207,7 @@ impl PubSub {
         PubSub {
             registry: Arc::clone(&self.registry),
             sender,
+            scope: self.scope.clone(),
         }
     }
 

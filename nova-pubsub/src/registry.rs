@@ -2,8 +2,9 @@
 //!
 //! A channel is a dense list of inboxes, so that a broadcast walks memory in order, with an index
 //! beside it that makes join and leave constant in time. The lock of a channel, which it shares
-//! with one in 64 others, is held for the walk: that is what gives all members the same order. Nothing under it waits, and no code of a
-//! user's runs under it: payloads are made before, and dropped after; tasks are woken after.
+//! with one in 64 others, is held for the walk: that is what
+//! gives all members the same order. Nothing under it waits, and no code of a user's runs under it:
+//! payloads are made before, and dropped after; tasks are woken after.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -152,7 +153,7 @@ impl Registry {
                     let pushed = inbox.push(message.clone());
                     displaced.extend(pushed.displaced);
                     wakers.extend(pushed.waker);
-                    done.delivered += 1;
+                    done.delivered += usize::from(pushed.delivered);
                 }
             }
         }

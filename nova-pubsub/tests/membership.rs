@@ -163,3 +163,47 @@ fn two_nodes_share_nothing() {
     assert!(topics(&mut mailbox).is_empty());
     assert_ne!(one.node(), other.node());
 }
+
+#[tokio::test]
+async fn a_scope_ends_its_own_mailboxes_and_no_others() {
+    let pubsub = PubSub::new();
+    let worker = pubsub.scoped();
+    let mut own = worker.mailbox();
+    let mut made_by_own = own.pubsub().mailbox();
+    let mut others = pubsub.mailbox();
+    for mailbox in [&mut own, &mut made_by_own, &mut others] {
+        assert!(mailbox.join("notes"));
+    }
+    assert_eq!(pubsub.broadcast("notes", "first", &1).members, 3);
+    worker.close();
+    assert_eq!(pubsub.broadcast("notes", "second", &2).members, 1);
+
+    for mailbox in [&mut own, &mut made_by_own] {
+        assert!(
+            matches!(mailbox.recv().await, Some(Received::Message(_))),
+            "what had arrived"
+        );
+        assert!(mailbox.recv().await.is_none());
+        assert!(!mailbox.join("others"));
+    }
+    let mut late = worker.mailbox();
+    assert!(!late.join("notes"));
+    assert!(late.recv().await.is_none());
+    assert!(matches!(others.try_recv(), Some(Received::Message(_))));
+    assert!(matches!(others.try_recv(), Some(Received::Message(_))));
+    assert!(pubsub.mailbox().join("notes"));
+    drop((own, made_by_own, late));
+    assert_eq!(pubsub.get_local_members("notes"), [others.id()]);
+}
+
+#[tokio::test]
+async fn who_waits_is_woken_when_its_scope_ends() {
+    let pubsub = PubSub::new();
+    let worker = pubsub.scoped();
+    let mut mailbox = worker.mailbox();
+    mailbox.join("notes");
+    let waits = tokio::spawn(async move { mailbox.recv().await.is_none() });
+    tokio::task::yield_now().await;
+    worker.close();
+    assert!(waits.await.unwrap());
+}
