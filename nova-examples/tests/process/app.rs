@@ -31,7 +31,8 @@ impl NotesProcess {
         NotesProcess::spawn(over(shell, database))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts this command, and waits until it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));

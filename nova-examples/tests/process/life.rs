@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use futures_util::StreamExt;
+use sqlx::Connection;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::app::{NotesProcess, command};
@@ -224,4 +225,29 @@ fn a_database_that_cannot_be_opened_is_named() {
         assert!(told.contains(&expected), "{told}");
         assert!(!told.contains("panicked"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn an_indexer_that_fails_for_good_ends_the_app_with_1_and_the_reason() {
+    let database = TestDatabase::sqlite();
+    drop(NotesProcess::start(&database)); // it has made the tables
+    let mut notes = sqlx::SqliteConnection::connect(database.url())
+        .await
+        .unwrap();
+    // What the app would never write, and cannot read.
+    sqlx::query("INSERT INTO notes (title, body, author, inserted_at) VALUES (x'ff', '', '', '')")
+        .execute(&mut notes)
+        .await
+        .unwrap();
+    notes.close().await.unwrap();
+    let (output, told) = run(&database, &[]);
+
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let restarts = told
+        .matches("the service `note_indexer` failed and starts again in")
+        .count();
+    assert_eq!(restarts, 5, "{told}");
+    let reason = "error: the service `note_indexer` failed more than 5 times within 60 s, at last \
+                  because: ";
+    assert!(told.contains(reason), "{told}");
 }

@@ -13,4 +13,5 @@ mod common;
 mod app;
 mod interop;
 mod life;
+mod log;
 mod postgres;
