@@ -91,12 +91,20 @@ enum Place {
     File {
         file: Arc<SourceFile>,
         span: Range<usize>,
-        /// Whether what stands there is a secret.
-        hidden: bool,
+        /// What of the line is a secret, beside what its keys tell.
+        hidden: Option<Hidden>,
     },
     Code(&'static Location<'static>),
     Variable(Arc<str>),
     Default,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Hidden {
+    /// What stands at the place.
+    Value,
+    /// What the key at the place is set to.
+    ValueOfKey,
 }
 
 impl Origin {
@@ -104,14 +112,23 @@ impl Origin {
         Origin(Place::File {
             file: Arc::clone(file),
             span,
-            hidden: false,
+            hidden: None,
         })
     }
 
-    /// The same place, whose content no message shows.
-    pub(crate) fn hidden(mut self) -> Self {
+    /// The same place of a value, which no message shows.
+    pub(crate) fn hidden(self) -> Self {
+        self.hiding(Hidden::Value)
+    }
+
+    /// The same place of a key, whose value no message shows.
+    pub(crate) fn with_hidden_value(self) -> Self {
+        self.hiding(Hidden::ValueOfKey)
+    }
+
+    fn hiding(mut self, what: Hidden) -> Self {
         if let Place::File { hidden, .. } = &mut self.0 {
-            *hidden = true;
+            *hidden = Some(what);
         }
         self
     }
@@ -238,13 +255,21 @@ impl<'t> Excerpt<'t> {
         }
     }
 
-    /// The line and what is marked of it, with every secret replaced; `all` says that everything
-    /// from the mark on is one.
-    fn without_secrets(&self, all: bool) -> (String, Range<usize>) {
+    /// The line and what is marked of it, with every secret replaced.
+    fn without_secrets(&self, also: Option<Hidden>) -> (String, Range<usize>) {
         let mut hidden = secret::hidden_parts(self.text);
-        if all {
-            hidden.retain(|part| part.end <= self.marked.start);
-            hidden.push(self.marked.start..self.text.len());
+        let behind_key = || {
+            let (key, value) = self.text[self.marked.end..].split_once('=')?;
+            let spaces = value.len() - value.trim_start().len();
+            Some(self.marked.end + key.len() + 1 + spaces)
+        };
+        let from = also.and_then(|also| match also {
+            Hidden::Value => Some(self.marked.start),
+            Hidden::ValueOfKey => behind_key(),
+        });
+        if let Some(from) = from {
+            hidden.retain(|part| part.end <= from);
+            hidden.push(from..self.text.len());
         }
         let mut text = String::new();
         let mut end = 0;

@@ -531,6 +531,8 @@ mod tests {
         #[serde(default)]
         page_size: u32,
         #[serde(default)]
+        api_key: Secret,
+        #[serde(default)]
         code: String,
         #[serde(default)]
         mail: Mail,
@@ -583,6 +585,7 @@ mod tests {
         };
         let expected = Own {
             page_size: 10,
+            api_key: Secret::default(),
             code: "12345".into(),
             mail,
             salt: "s".into(),
@@ -625,6 +628,7 @@ mod tests {
             read_own("[app]\nsalt = 's'", &variables).unwrap_err(),
             read_all("[app]\npassword = 'hunter2\n", &[]).unwrap_err(),
             read_all("[app]\npassword hunter2\n", &[]).unwrap_err(),
+            read_own("[app]\nsalt = 's'\napi_kye = 'hunter2'\n", &[]).unwrap_err(),
             read_all("[app]\ndb = \"postgres://ann:hunter2@db/x\n", &[]).unwrap_err(),
         ] {
             assert!(

@@ -87,12 +87,19 @@ impl<'i> Setting<'i> {
 }
 
 fn unknown_key(key: &str, origin: Origin, table: &str, known: &[&str]) -> BuildError {
+    let similar = nearest(key, known.iter().copied());
+    // `pasword` does not tell, but what it should be does.
+    let is_secret = similar.as_deref().is_some_and(secret::is_telling);
     BuildError::UnknownKey {
         key: key.to_owned(),
         table: table.to_owned(),
-        origin,
+        origin: if is_secret {
+            origin.with_hidden_value()
+        } else {
+            origin
+        },
         known: known.iter().map(|&key| key.to_owned()).collect(),
-        similar: nearest(key, known.iter().copied()),
+        similar,
     }
 }
 
