@@ -66,9 +66,10 @@ struct Inner {
 }
 
 /// What this request knows of the session.
-#[derive(Clone, Copy)]
 enum State {
-    /// The client has sent no id of a session that there is.
+    /// The client has sent these ids; nobody has looked yet whether one is a session's.
+    Sent(Vec<Id>),
+    /// The client has none.
     None,
     /// The client's own id.
     Known(Id),
@@ -78,21 +79,22 @@ enum State {
     Ended,
 }
 
+/// A browser sends one, or a few where paths or hosts have cookies of the same name.
+const MOST_IDS: usize = 4;
+
 impl Session {
-    /// The session that the cookies in `headers` name.
+    /// The session that the cookies in `headers` name; it is looked up when it is first used.
     pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap) -> Self {
         let name = &*store.config.cookie;
         let cookies = headers.get_all(COOKIE).iter();
-        let mut ids = cookies
-            .filter_map(|cookies| cookies.to_str().ok())
+        let ids = cookies
+            .map(|cookies| String::from_utf8_lossy(cookies.as_bytes()).into_owned())
             .flat_map(Cookie::split_parse)
             .filter_map(Result::ok) // others' cookies may be malformed
             .filter(|cookie| cookie.name() == name)
-            .filter_map(|cookie| Id::parse(cookie.value()));
-        let state = match ids.find(|id| store.has(id)) {
-            Some(id) => State::Known(id),
-            None => State::None,
-        };
+            .filter_map(|cookie| Id::parse(cookie.value()))
+            .take(MOST_IDS);
+        let state = State::Sent(ids.collect());
         Session(Arc::new(Inner {
             store: Arc::clone(store),
             state: Mutex::new(state),
@@ -121,7 +123,7 @@ impl Session {
     pub async fn insert<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
         let json = serde_json::to_string(value)?;
         let mut state = self.state();
-        let id = match state.id().filter(|id| self.0.store.has(id)) {
+        let id = match state.id(&self.0.store).filter(|id| self.0.store.has(id)) {
             Some(id) => id,
             None => {
                 let id = self.0.store.begin()?;
@@ -150,7 +152,7 @@ impl Session {
     /// The operating system gives no random numbers.
     pub async fn rotate(&self) -> Result<()> {
         let mut state = self.state();
-        if let Some(id) = state.id()
+        if let Some(id) = state.id(&self.0.store)
             && let Some(new) = self.0.store.rotate(&id)?
         {
             *state = State::New(new);
@@ -164,7 +166,7 @@ impl Session {
     /// None while sessions are in memory.
     pub async fn end(&self) -> Result<()> {
         let mut state = self.state();
-        if let Some(id) = state.id() {
+        if let Some(id) = state.id(&self.0.store) {
             self.0.store.end(&id);
             *state = State::Ended;
         }
@@ -179,8 +181,8 @@ impl Session {
             .same_site(SameSite::Lax)
             .path("/")
             .secure(config.secure);
-        let cookie = match *self.state() {
-            State::None | State::Known(_) => return None,
+        let cookie = match &*self.state() {
+            State::Sent(_) | State::None | State::Known(_) => return None,
             State::New(id) => {
                 let mut cookie = cookie.build();
                 cookie.set_value(id.to_string());
@@ -188,12 +190,11 @@ impl Session {
             }
             State::Ended => cookie.max_age(time::Duration::ZERO).build(),
         };
-        // Without the attribute if it is not wanted: `secure(false)` writes none.
         HeaderValue::try_from(cookie.to_string()).ok()
     }
 
     fn id(&self) -> Option<Id> {
-        self.state().id()
+        self.state().id(&self.0.store)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -202,10 +203,14 @@ impl Session {
 }
 
 impl State {
-    fn id(&self) -> Option<Id> {
+    fn id(&mut self, store: &Store) -> Option<Id> {
+        if let State::Sent(ids) = self {
+            let known = ids.iter().copied().find(|id| store.has(id));
+            *self = known.map_or(State::None, State::Known);
+        }
         match self {
             State::Known(id) | State::New(id) => Some(*id),
-            State::None | State::Ended => None,
+            State::Sent(_) | State::None | State::Ended => None,
         }
     }
 }

@@ -103,7 +103,7 @@ async fn an_id_that_a_client_invents_is_never_taken_over() {
         );
     }
     // Others' cookies, also of the same name, do not hide it.
-    let among = format!("a=b; {invented}; {pair}; c");
+    let among = format!("ü=ü; a=b; {invented}; {pair}; c");
     assert_eq!(
         client.get("/").header("cookie", &among).await.text(),
         r#""ann""#
