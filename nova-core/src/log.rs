@@ -1,10 +1,11 @@
 //! The log of an app that [`run`](crate::run) serves: lines on standard error.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use http::{Method, StatusCode, Uri};
 use tokio::time::Instant;
-use tracing::{Level, Span, info};
+use tracing::{Level, Span, info, warn};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
@@ -14,26 +15,40 @@ use crate::config::{LogConfig, LogFormat};
 /// The target of the lines for requests, for directives such as `info,nova_core::requests=off`.
 const REQUESTS: &str = "nova_core::requests";
 
+/// How many lines wait for standard error; further ones are lost. Somebody who has stopped reading
+/// the log must not stop the app.
+const WAITING_LINES: usize = 8_192;
+
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// The subscriber that [`run`](crate::run) installs. The settings are not read yet when it begins.
+/// What [`run`](crate::run) writes: a subscriber that goes through a thread of its own, and the
+/// messages beside the log. The settings are not read yet when it begins.
 pub(crate) struct Log {
-    /// `None` if the program has installed its own, which then counts.
+    /// `None` if the program has installed its own subscriber, which then counts.
     lines: Option<reload::Handle<Lines, Registry>>,
+    out: NonBlocking,
+    /// Writes what is waiting, when it is dropped.
+    _rest: WorkerGuard,
 }
 
 impl Log {
     pub(crate) fn install(config: &LogConfig) -> Self {
-        let (layer, handle) = reload::Layer::new(lines(config));
+        let (out, rest) = NonBlockingBuilder::default()
+            .buffered_lines_limit(WAITING_LINES)
+            .lossy(true)
+            .finish(io::stderr());
+        let (layer, handle) = reload::Layer::new(lines(config, &out));
         let installed = Registry::default().with(layer).try_init().is_ok();
         if let Some((wanted, error)) = rust_log().and_then(Result::err).filter(|_| installed) {
-            tracing::warn!(
+            warn!(
                 "RUST_LOG={wanted} is no filter, so it is `{}`: {error}",
                 config.level
             );
         }
         Log {
             lines: installed.then_some(handle),
+            out,
+            _rest: rest,
         }
     }
 
@@ -41,7 +56,24 @@ impl Log {
     pub(crate) fn apply(&self, config: &LogConfig) {
         if let Some(handle) = &self.lines {
             // It fails only when the subscriber is gone, and then nobody misses it.
-            let _ = handle.reload(lines(config));
+            let _ = handle.reload(lines(config, &self.out));
+        }
+    }
+
+    /// Writes a message that no level of the log may hide, behind the lines before it.
+    pub(crate) fn say(&self, message: &str) {
+        // It fails as little as a lossy writer does.
+        let _ = self
+            .out
+            .clone()
+            .write_all(format!("{message}\n").as_bytes());
+    }
+
+    /// Says how many lines nobody has read, if there were any.
+    pub(crate) fn tell_losses(&self) {
+        let lost = self.out.error_counter().dropped_lines();
+        if lost > 0 {
+            warn!("{lost} lines of the log were lost: nobody read standard error");
         }
     }
 }
@@ -53,33 +85,25 @@ fn rust_log() -> Option<Result<EnvFilter, (String, String)>> {
     Some(filter.map_err(|error| (wanted, error.to_string())))
 }
 
-fn lines(config: &LogConfig) -> Lines {
+fn lines(config: &LogConfig, out: &NonBlocking) -> Lines {
     let filter = match rust_log() {
         Some(Ok(filter)) => filter,
         // The settings have been checked.
         _ => EnvFilter::new(&config.level),
     };
+    let lines = fmt::layer().with_writer(out.clone());
     match config.format {
-        LogFormat::Text => filter
-            .and_then(
-                fmt::layer()
-                    .compact()
-                    .with_target(false)
-                    .with_ansi(io::stderr().is_terminal())
-                    .with_writer(io::stderr),
-            )
-            .boxed(),
+        LogFormat::Text => {
+            let is_terminal = io::stderr().is_terminal();
+            let lines = lines.compact().with_target(false).with_ansi(is_terminal);
+            filter.and_then(lines).boxed()
+        }
         // All spans of a line, not the innermost alone: the outermost has the correlation id.
-        LogFormat::Json => filter
-            .and_then(
-                fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_span_list(true)
-                    .with_writer(io::stderr),
-            )
-            .boxed(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            let lines = lines.with_current_span(false).with_span_list(true);
+            filter.and_then(lines).boxed()
+        }
     }
 }
 

@@ -18,7 +18,14 @@
 //!
 //! A hash takes some 19 MiB of memory and tens of milliseconds of a processor, on purpose. It is
 //! made on a thread for blocking work; as many as there are processors are made at once, and the
-//! others wait.
+//! others wait. In a debug build it takes seconds, unless the `Cargo.toml` of the workspace says:
+//!
+//! ```toml
+//! [profile.dev.package.argon2]
+//! opt-level = 3
+//! [profile.dev.package.blake2]
+//! opt-level = 3
+//! ```
 
 use std::sync::LazyLock;
 

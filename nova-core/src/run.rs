@@ -40,7 +40,8 @@ use crate::server;
 /// standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets are
 /// closed, services stop in reverse order. A second one ends it at once.
 ///
-/// The log has a line for each request, and is JSON in `prod`: the
+/// The log has a line for each request, and is JSON in `prod`. It never holds the app up: when
+/// nobody reads it, 8,192 lines wait, further ones are lost, and their number is told at the end. The
 /// [`[log]`](crate::LogConfig) table and the variable `RUST_LOG` decide otherwise. At `debug`, it
 /// begins with the settings that are not defaults, and where each of them was set.
 ///
@@ -59,30 +60,31 @@ where
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return failure(&format!("the runtime does not start: {error}")),
+        Err(error) => return failure(&log, &format!("the runtime does not start: {error}")),
     };
     let code = runtime.block_on(async {
         match app().await {
             Ok(app) => {
                 log.apply(&app.config().log);
-                serve(app).await
+                serve(app, &log).await
             }
             Err(error) => match error.into() {
                 error if error.downcast_ref::<BuildErrors>().is_some() => {
-                    failure(&format!("the app cannot be built\n\n{error}"))
+                    failure(&log, &format!("the app cannot be built\n\n{error}"))
                 }
-                error => failure(&format!("the app cannot start: {error}")),
+                error => failure(&log, &format!("the app cannot start: {error}")),
             },
         }
     });
     // Blocking work that is still under way does not keep a stopped app alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    log.tell_losses();
     code
 }
 
-async fn serve(app: App) -> ExitCode {
+async fn serve(app: App, log: &Log) -> ExitCode {
     let config = app.config();
-    let (address, environment) = (config.server.listen, config.environment);
+    let address = config.server.listen;
     for (key, value, origin) in config
         .in_force()
         .filter(|(.., origin)| !origin.is_default())
@@ -91,13 +93,13 @@ async fn serve(app: App) -> ExitCode {
     }
     let listener = match server::listen(address) {
         Ok(listener) => listener,
-        Err(error) => return failure(&cannot_listen(config, &error)),
+        Err(error) => return failure(log, &cannot_listen(config, &error)),
     };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
-        Err(error) => return failure(&format!("signals cannot be received: {error}")),
+        Err(error) => return failure(log, &format!("signals cannot be received: {error}")),
     };
-    announce(&listener, config, environment.name());
+    announce(&listener, config, log);
 
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -106,33 +108,34 @@ async fn serve(app: App) -> ExitCode {
     });
     let mut served = std::pin::pin!(served);
     tokio::select! {
-        ended = &mut served => return outcome(ended),
+        ended = &mut served => return outcome(ended, log),
         name = signals.next() => info!("{name}: stopping"),
     }
     let _ = stop.send(());
     tokio::select! {
-        ended = served => outcome(ended),
-        name = signals.next() => failure(&format!("{name} again: not waiting any longer")),
+        ended = served => outcome(ended, log),
+        name = signals.next() => failure(log, &format!("{name} again: not waiting any longer")),
     }
 }
 
-fn outcome<E: std::fmt::Display>(ended: Result<(), E>) -> ExitCode {
+fn outcome<E: std::fmt::Display>(ended: Result<(), E>, log: &Log) -> ExitCode {
     match ended {
         Ok(()) => {
             info!("stopped");
             ExitCode::SUCCESS
         }
-        Err(error) => failure(&error.to_string()),
+        Err(error) => failure(log, &error.to_string()),
     }
 }
 
-fn announce(listener: &TcpListener, config: &Config, environment: &str) {
+fn announce(listener: &TcpListener, config: &Config, log: &Log) {
     let address = listener.local_addr().unwrap_or(config.server.listen);
+    let listening = format!("listening on http://{address} ({})", config.environment);
     match config.log.format {
         // Not in the log, whose level may leave it out: whoever starts an app wants to know.
-        LogFormat::Text => eprintln!("listening on http://{address} ({environment})"),
+        LogFormat::Text => log.say(&listening),
         // What reads JSON would stumble over it.
-        LogFormat::Json => info!("listening on http://{address} ({environment})"),
+        LogFormat::Json => info!("{listening}"),
     }
 }
 
@@ -167,8 +170,8 @@ fn cannot_listen(config: &Config, error: &io::Error) -> String {
     }
 }
 
-fn failure(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+fn failure(log: &Log, message: &str) -> ExitCode {
+    log.say(&format!("error: {message}"));
     ExitCode::FAILURE
 }
 

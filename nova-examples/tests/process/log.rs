@@ -1,11 +1,11 @@
 //! What the notes app writes to standard error: for people in `dev`, for programs in `prod`.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::app::{NotesProcess, command};
+use crate::app::{NotesProcess, command, signal};
 use crate::common::TestDatabase;
 
 /// Starts the app with these variables, sends it a `GET` for each path, stops it, and gives the
@@ -111,4 +111,44 @@ fn at_debug_the_log_begins_with_the_settings_and_their_places_and_without_secret
         assert!(log.contains(expected), "{expected} is not in\n{log}");
     }
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_the_app_up() {
+    let database = TestDatabase::sqlite();
+    let mut child = command(&database).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        if let Some((_, rest)) = line.split_once("listening on http://") {
+            break rest.split(' ').next().unwrap().to_owned();
+        }
+    };
+    // More lines than the pipe and the queue take.
+    let mut stream = TcpStream::connect(address).unwrap();
+    let requests = b"GET /heartbeat HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let answer = b"content-length: 0\r\n";
+    for _ in 0..120 {
+        stream.write_all(&requests).unwrap();
+        let (mut answers, mut buffer) = (0, Vec::new());
+        while answers < 100 {
+            let mut part = [0; 64 * 1024];
+            let read = stream.read(&mut part).unwrap();
+            buffer.extend_from_slice(&part[..read]);
+            answers = buffer
+                .windows(answer.len())
+                .filter(|bytes| bytes == answer)
+                .count();
+        }
+    }
+    drop(stream);
+    signal(&child, "TERM");
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(
+        rest.contains("lines of the log were lost: nobody read"),
+        "{rest}"
+    );
 }
