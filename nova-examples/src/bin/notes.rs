@@ -1,5 +1,5 @@
-//! The notes app. Run `cargo run -p nova-examples --bin notes`, then
-//! `curl http://127.0.0.1:8080/api/notes`.
+//! The notes app. Run `cargo run -p nova-examples --bin notes`, then open <http://127.0.0.1:8080>
+//! in two windows.
 
 use std::process::ExitCode;
 
