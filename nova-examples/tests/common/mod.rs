@@ -3,6 +3,8 @@
 #[macro_use]
 mod database;
 #[cfg(unix)]
+pub(crate) mod port;
+#[cfg(unix)]
 mod postgres;
 mod service;
 

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::missing;
+use super::port::free_port;
 
 /// Its `/` shows whether the way of a URL into a connection is right.
 const PASSWORD: &str = "sec/ret";
@@ -120,19 +120,6 @@ impl Keeper {
             _shell: shell,
         }
     }
-}
-
-/// A port that nobody listens on, and below those that the system gives to clients: a server that
-/// stops has to get its port again.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(31);
-    let ports = std::iter::repeat_with(|| {
-        let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        20_000 + (offset % 12_000) as u16
-    });
-    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.next().expect("the iterator has no end")
 }
 
 /// The folder of PostgreSQL's programs: one of `PATH`, or the newest of Debian's.

@@ -14,7 +14,7 @@ fn log_of(variables: &[(&str, &str)], paths: &[&str]) -> (Vec<String>, String) {
     let database = TestDatabase::sqlite();
     let mut command = command(&database);
     command.envs(variables.iter().copied());
-    let app = NotesProcess::spawn(command);
+    let app = NotesProcess::spawn(&mut command);
     let ids = paths.iter().map(|path| {
         let mut stream = TcpStream::connect(app.address()).unwrap();
         let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

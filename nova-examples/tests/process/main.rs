@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/app.rs"]
 mod app;
 mod interop;
 mod life;

@@ -1,4 +1,6 @@
 //! The notes app as a process of its own, on a free port, over a database of its own.
+//!
+//! Not every test program starts it, and so it is not in mod.rs: those that do declare it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
@@ -19,7 +21,7 @@ pub(crate) struct NotesProcess {
 impl NotesProcess {
     /// Starts the app on a free port, and waits until it listens.
     pub(crate) fn start(database: &TestDatabase) -> Self {
-        NotesProcess::spawn(command(database))
+        NotesProcess::spawn(&mut command(database))
     }
 
     /// Starts the app so that no file of its can grow beyond some 200 KiB: to the database, that
@@ -28,11 +30,11 @@ impl NotesProcess {
         let mut shell = Command::new("sh");
         let script = "ulimit -f 400; trap '' XFSZ; exec \"$0\"";
         shell.args(["-c", script, env!("CARGO_BIN_EXE_notes")]);
-        NotesProcess::spawn(over(shell, database))
+        NotesProcess::spawn(&mut over(shell, database))
     }
 
-    /// Starts this command, and waits until it listens.
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    /// Starts the app with such a [`command`], and waits until it listens.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
