@@ -63,6 +63,7 @@ pub async fn app() -> Result<App> {
 
 /// The app with its files in `root`, over this database, which need not be open yet.
 pub fn builder(root: impl AsRef<Path>, database: &Database) -> AppBuilder {
+    // ANCHOR: builder
     let (notes, index) = (Notebook::new(database), NoteIndex::default());
     let mut app = App::builder().root(root);
     app.settings::<Settings>(); // for `app()`; whatever is wrong with them is told by `build`
@@ -76,4 +77,5 @@ pub fn builder(root: impl AsRef<Path>, database: &Database) -> AppBuilder {
         .websocket("chat", Chat)
         .websocket("echo", Echo)
         .service("note_indexer", NoteIndexer::new(notes.repo(), &index))
+    // ANCHOR_END: builder
 }

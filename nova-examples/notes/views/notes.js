@@ -123,6 +123,7 @@ let since = null; // when it came; null while there is no connection
 let attempts = 0; // since a connection held
 let due, retry, ping, deadline; // when the next attempt is; timers
 
+// ANCHOR: connect
 function connect() {
   clearTimeout(retry);
   queue = [];
@@ -146,7 +147,9 @@ function apply({ event, data }) {
   if (event === "note_created" || event === "note_updated") put(data);
   if (event === "note_deleted") remove(data.id);
 }
+// ANCHOR_END: connect
 
+// ANCHOR: catch-up
 // Fetches what was missed. The server tells of a change once it is stored, so what is not in the
 // list comes as an event. The events that come before the list go on top of it.
 async function catchUp() {
@@ -171,7 +174,9 @@ async function catchUp() {
     if (current === socket) lost();
   }
 }
+// ANCHOR_END: catch-up
 
+// ANCHOR: lost
 // A connection can be dead without anybody being told; then nothing answers a ping.
 function checkSocket() {
   socket.send("ping");
@@ -201,6 +206,7 @@ function lost() {
   retry = setTimeout(connect, delay);
   showStatus("reconnecting", "reconnecting…");
 }
+// ANCHOR_END: lost
 
 // The network is back, or somebody looks: no more waiting.
 function hurry() {

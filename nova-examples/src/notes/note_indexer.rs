@@ -78,6 +78,7 @@ impl NoteIndexer {
         Ok(())
     }
 
+    // ANCHOR: apply
     fn apply(&self, message: &Message) -> Result<()> {
         match message.topic() {
             "note_created" | "note_updated" => {
@@ -95,6 +96,7 @@ impl NoteIndexer {
         }
         Ok(())
     }
+    // ANCHOR_END: apply
 }
 
 #[derive(Deserialize)]
@@ -102,6 +104,7 @@ struct Deleted {
     id: i64,
 }
 
+// ANCHOR: service
 impl Service for NoteIndexer {
     async fn run(&self, context: ServiceContext) -> Result<()> {
         // However this ends: an index that nobody keeps is none.
@@ -118,6 +121,7 @@ impl Service for NoteIndexer {
         Ok(())
     }
 }
+// ANCHOR_END: service
 
 struct NoneAtTheEnd<'i>(&'i NoteIndex);
 

@@ -43,6 +43,7 @@ impl Notebook {
     /// # Errors
     /// The database fails, or is so busy that others' changes take 4 s: that is a 503.
     pub async fn create(&self, request: &Head, new: NewNote) -> Result<Note> {
+        // ANCHOR: create
         let (repo, pubsub) = (self.repo.clone(), request.pubsub().clone());
         let create = async move {
             let note = repo.create(new).await?;
@@ -50,6 +51,7 @@ impl Notebook {
             Ok(note)
         };
         self.change(request, create).await
+        // ANCHOR_END: create
     }
 
     /// Changes a note, and broadcasts it as `note_updated`; `None` if there is none with this id.
@@ -96,6 +98,7 @@ impl Notebook {
         request: &Head,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        // ANCHOR: change
         let turn = timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
         let turn = turn.map_err(|_| Error::new(503, "the database does not answer"))?;
         let work = async move {
@@ -103,6 +106,7 @@ impl Notebook {
             work.await
         };
         request.complete(work).await
+        // ANCHOR_END: change
     }
 }
 

@@ -118,6 +118,7 @@ mod tests {
         NotesApi::new(notes, &NoteIndex::default())
     }
 
+    // ANCHOR: test
     #[tokio::test]
     async fn create_stores_the_note_and_tells_the_channel() {
         let notes = notes().await;
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(message.topic(), "note_created");
         assert_eq!(*message.decode::<Note>().unwrap(), stored);
     }
+    // ANCHOR_END: test
 
     #[tokio::test]
     async fn what_is_not_there_is_not_deleted_and_nobody_told() {

@@ -10,6 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone)]
 pub struct Notifications;
 
+// ANCHOR: handler
 #[derive(Serialize)]
 struct Event<'a> {
     event: &'a str,
@@ -36,3 +37,4 @@ impl WebSocket for Notifications {
         })
     }
 }
+// ANCHOR_END: handler
