@@ -82,6 +82,14 @@ pub struct ServiceContext {
 }
 
 impl ServiceContext {
+    pub(crate) fn new(pubsub: &PubSub) -> Self {
+        ServiceContext {
+            pubsub: pubsub.scoped(),
+            whole_pubsub: pubsub.clone(),
+            stopping: Stopping::new(),
+        }
+    }
+
     /// The pub/sub of the app, with this service as the sender. When the service is to stop, its
     /// mailboxes give what has arrived and then `None`.
     pub fn pubsub(&self) -> &PubSub {
@@ -175,11 +183,7 @@ impl Supervisor {
         let running = services
             .into_iter()
             .map(|service| {
-                let context = ServiceContext {
-                    pubsub: pubsub.scoped(),
-                    whole_pubsub: pubsub.clone(),
-                    stopping: Stopping::new(),
-                };
+                let context = ServiceContext::new(pubsub);
                 Running {
                     name: service.name.clone(),
                     context: context.clone(),

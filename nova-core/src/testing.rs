@@ -48,6 +48,7 @@ use crate::protocol::Upgraded;
 use crate::request::Request;
 use crate::security::Access;
 use crate::server::Served;
+use crate::service::ServiceContext;
 
 /// How much a connection in memory holds before its writer waits: about what a socket does.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -302,6 +303,52 @@ pub fn request(method: &str, path: &str) -> RequestBuilder<ByHand> {
         parts: Parts::new(method, path),
         purpose: ByHand::default(),
     }
+}
+
+/// What a [`Service`](crate::Service) gets, over a pub/sub of the test's own. Closing that ends the
+/// service's mailboxes, as a stop of the app would.
+///
+/// ```
+/// use nova_core::pubsub::{PubSub, Received};
+/// use nova_core::{Result, Service, ServiceContext, testing};
+///
+/// struct Echo;
+///
+/// impl Service for Echo {
+///     async fn run(&self, context: ServiceContext) -> Result<()> {
+///         let mut mailbox = context.pubsub().mailbox();
+///         mailbox.join("calls");
+///         while let Some(received) = mailbox.recv().await {
+///             if let Received::Message(message) = received {
+///                 context.pubsub().broadcast("answers", message.topic(), "heard");
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let pubsub = PubSub::new();
+/// let mut answers = pubsub.mailbox();
+/// answers.join("answers");
+/// let context = testing::service_context(&pubsub);
+/// let service = tokio::spawn(async move { Echo.run(context).await });
+/// while pubsub.get_local_members("calls").is_empty() {
+///     tokio::task::yield_now().await;
+/// }
+///
+/// pubsub.broadcast("calls", "hello", "anybody there?");
+/// let Some(Received::Message(answer)) = answers.recv().await else {
+///     panic!("no answer");
+/// };
+/// assert_eq!(answer.topic(), "hello");
+/// pubsub.close();
+/// service.await.unwrap().unwrap();
+/// # }
+/// ```
+pub fn service_context(pubsub: &PubSub) -> ServiceContext {
+    ServiceContext::new(pubsub)
 }
 
 /// What a request by hand has of an app.

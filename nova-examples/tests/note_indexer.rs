@@ -24,7 +24,8 @@ on_both! {
         changed_and_deleted_notes_are_found_as_they_are_now,
         what_was_there_before_the_start_is_found,
         an_indexer_that_panics_is_restarted_and_right,
-        an_indexer_that_has_missed_messages_reads_the_database_again;
+        an_indexer_that_has_missed_messages_reads_the_database_again,
+        a_message_that_is_no_note_does_no_harm;
 }
 
 async fn open(database: &TestDatabase) -> Database {
@@ -175,6 +176,23 @@ async fn an_indexer_that_has_missed_messages_reads_the_database_again(database: 
     repo.create(note("quiet", "B")).await.unwrap();
     for _ in 0..2_000 {
         client.pubsub().broadcast("notes", "noise", "noise");
+    }
+    while found(&index, "quiet").await != [1] {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_message_that_is_no_note_does_no_harm(database: TestDatabase) {
+    let database = open(&database).await;
+    let repo = NoteRepo::new(&database);
+    let (app, index) = indexer_alone(&database, words);
+    let client = TestClient::new(app);
+    assert_eq!(found(&index, "ann").await, [0; 0]);
+    repo.create(note("quiet", "B")).await.unwrap();
+    // More than the restarts that a service has.
+    for n in 0..10 {
+        client.pubsub().broadcast("notes", "note_created", &n);
+        client.pubsub().broadcast("notes", "note_deleted", &n);
     }
     while found(&index, "quiet").await != [1] {
         tokio::task::yield_now().await;

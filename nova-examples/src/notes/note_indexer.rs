@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Result, Service, ServiceContext};
 use serde::Deserialize;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{Note, NoteRepo};
 
@@ -73,7 +73,7 @@ impl NoteIndexer {
             }
             tokio::task::yield_now().await;
         }
-        info!("the index has {} notes", words.notes.len());
+        info!("notes in the index: {}", words.notes.len());
         self.index.set(Some(words));
         Ok(())
     }
@@ -114,7 +114,16 @@ impl Service for NoteIndexer {
         self.rebuild().await?;
         while let Some(received) = mailbox.recv().await {
             match received {
-                Received::Message(message) => self.apply(&message)?,
+                Received::Message(message) => {
+                    // Anybody can broadcast here. What cannot be read may still mean a change.
+                    if let Err(error) = self.apply(&message) {
+                        warn!(
+                            "reading the notes again after `{}`: {error}",
+                            message.topic()
+                        );
+                        self.rebuild().await?;
+                    }
+                }
                 Received::Lagged(_) => self.rebuild().await?,
             }
         }
