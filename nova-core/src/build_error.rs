@@ -148,6 +148,8 @@ pub enum NameKind {
     Method,
     /// A security function.
     Security,
+    /// A file among the views.
+    View,
     /// A background service.
     Service,
     /// An environment: `dev` or `prod`.
@@ -163,6 +165,7 @@ impl fmt::Display for NameKind {
             NameKind::Handler => "handler",
             NameKind::Method => "method",
             NameKind::Security => "security function",
+            NameKind::View => "view",
             NameKind::Service => "service",
             NameKind::Environment => "environment",
         })
@@ -197,7 +200,7 @@ impl BuildError {
             }
             BuildError::UnknownName { kind, name, .. } => match kind {
                 NameKind::Method => write!(f, "`{name}` is no HTTP method"),
-                NameKind::Environment => write!(f, "there is no environment `{name}`"),
+                NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
             BuildError::DuplicateName { kind, name, .. } => {
@@ -227,7 +230,7 @@ impl BuildError {
                 ..
             } => {
                 let exists = match kind {
-                    NameKind::Method | NameKind::Environment => "exists",
+                    NameKind::Method | NameKind::Environment | NameKind::View => "exists",
                     _ => "is registered",
                 };
                 match (similar, help) {

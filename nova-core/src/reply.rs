@@ -84,8 +84,9 @@ pub fn text(text: impl Into<String>) -> Reply {
 ///
 /// Views are [minijinja](https://docs.rs/minijinja) templates in the folder `views` beside
 /// `router.toml`, or where [`AppBuilder::views`](crate::AppBuilder::views) says: `pages.html` for
-/// the controller `pages`, or for the action `pages`. Values are escaped in files that end in
-/// `.html`. Its content type is `text/html; charset=utf-8`.
+/// the controller `pages`, or for the action `pages`. Values are escaped for HTML, in `.js` and
+/// `.json` files they become JSON, and in `.txt`, `.md` and `.css` files they stay as they are; the
+/// content type goes by the end of the name, too, and is `text/html; charset=utf-8` for `.html`.
 ///
 /// ```
 /// use nova_core::{Reply, view};
@@ -238,12 +239,8 @@ impl Reply {
             Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
-                let html = with.views.render(name, &context)?;
-                (
-                    html.into(),
-                    Some("text/html; charset=utf-8"),
-                    StatusCode::OK,
-                )
+                let (page, content_type) = with.views.render(name, &context)?;
+                (page.into(), Some(content_type), StatusCode::OK)
             }
         };
         let status = self.status.unwrap_or(usual);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub struct Head {
     app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
+    /// Whether it is too late for a cookie.
+    answered: AtomicBool,
     /// The app's pub/sub with this request as the sender; made when first asked for.
     pubsub: OnceLock<PubSub>,
 }
@@ -76,6 +79,7 @@ impl Request {
                 auth_data: None,
                 app,
                 session: OnceLock::new(),
+                answered: AtomicBool::new(false),
                 pubsub: OnceLock::new(),
             }),
             body,
@@ -236,12 +240,15 @@ impl Head {
 
     /// The session of the client: what the app remembers of it from one request to the next.
     pub fn session(&self) -> &Session {
-        self.session
-            .get_or_init(|| Session::of(&self.app.sessions, &self.headers))
+        self.session.get_or_init(|| {
+            let answered = self.answered.load(Ordering::Acquire);
+            Session::of(&self.app.sessions, &self.headers, answered)
+        })
     }
 
     /// The cookie that the answer has to set, if the session was touched and that changed its id.
     pub(crate) fn session_cookie(&self) -> Option<HeaderValue> {
+        self.answered.store(true, Ordering::Release);
         self.session.get()?.cookie()
     }
 
@@ -332,6 +339,7 @@ impl Clone for Head {
             auth_data: self.auth_data.clone(),
             app: Arc::clone(&self.app),
             session: self.session.clone(),
+            answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),
             pubsub: self.pubsub.clone(),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nova_pubsub::PubSub;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::error::Result;
@@ -202,16 +202,20 @@ impl Supervisor {
         }
     }
 
-    /// Stops the services, the last started first; together they have `limit` to return.
+    /// Stops the services, the last started first; together they have `limit` to return. One that
+    /// takes its time has its share of that to itself, and the rest together with the others.
     pub(crate) async fn stop(&mut self, limit: Duration) {
         let end = Instant::now() + limit;
-        while let Some(Running {
-            name,
-            context,
-            mut task,
-        }) = self.running.pop()
-        {
-            context.stop();
+        let mut slow = Vec::new();
+        while let Some(mut service) = self.running.pop() {
+            service.context.stop();
+            let left = end.saturating_duration_since(Instant::now());
+            let waiting = u32::try_from(self.running.len() + 1).unwrap_or(u32::MAX);
+            if timeout(left / waiting, &mut service.task).await.is_err() {
+                slow.push(service);
+            }
+        }
+        for Running { name, mut task, .. } in slow {
             if timeout_at(end, &mut task).await.is_err() {
                 warn!("the service `{name}` did not stop in time and is dropped");
                 task.abort();

@@ -7,6 +7,7 @@ mod id;
 mod store;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cookie::{Cookie, SameSite, time};
@@ -52,7 +53,7 @@ pub(crate) use store::Store;
 ///
 /// Changes count at once, for requests that are under way, too, and whatever becomes of this one.
 /// Once the answer is on its way, as it is for the messages of a socket, a session can be read and
-/// changed, but no longer begun.
+/// changed, but neither begun nor rotated: the client would not learn its id.
 ///
 /// # Cancel safety
 /// Each call is done, or not done at all.
@@ -63,6 +64,8 @@ struct Inner {
     store: Arc<Store>,
     /// A std mutex: no guard lives across an `.await`.
     state: Mutex<State>,
+    /// Whether it is too late for a cookie.
+    answered: AtomicBool,
 }
 
 /// What this request knows of the session.
@@ -71,6 +74,8 @@ enum State {
     Sent(Vec<Id>),
     /// The client has none.
     None,
+    /// The client has one, and while this request was on its way, it got a new id.
+    Retired,
     /// The client's own id.
     Known(Id),
     /// The answer brings this id.
@@ -79,12 +84,11 @@ enum State {
     Ended,
 }
 
-/// A browser sends one, or a few where paths or hosts have cookies of the same name.
-const MOST_IDS: usize = 4;
-
 impl Session {
     /// The session that the cookies in `headers` name; it is looked up when it is first used.
-    pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap) -> Self {
+    ///
+    /// `answered` says that it is too late for a cookie.
+    pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap, answered: bool) -> Self {
         let name = &*store.config.cookie;
         let cookies = headers.get_all(COOKIE).iter();
         let ids = cookies
@@ -92,12 +96,12 @@ impl Session {
             .flat_map(Cookie::split_parse)
             .filter_map(Result::ok) // others' cookies may be malformed
             .filter(|cookie| cookie.name() == name)
-            .filter_map(|cookie| Id::parse(cookie.value()))
-            .take(MOST_IDS);
+            .filter_map(|cookie| Id::parse(cookie.value()));
         let state = State::Sent(ids.collect());
         Session(Arc::new(Inner {
             store: Arc::clone(store),
             state: Mutex::new(state),
+            answered: AtomicBool::new(answered),
         }))
     }
 
@@ -118,20 +122,30 @@ impl Session {
     /// Sets the value of that name, and begins the session if there is none.
     ///
     /// # Errors
-    /// The value does not serialise; with it, the session would have more than 64 KiB; or the
-    /// operating system gives no random numbers.
+    /// 409 if the session has got another id while the request was on its way, as by a login in
+    /// another window; 500 if the value does not serialise, if the session would have more than
+    /// 64 KiB with it, if the operating system gives no random numbers, and if there is no session
+    /// and the answer has gone.
     pub async fn insert<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
         let json = serde_json::to_string(value)?;
+        let store = &self.0.store;
         let mut state = self.state();
-        let id = match state.id(&self.0.store).filter(|id| self.0.store.has(id)) {
-            Some(id) => id,
-            None => {
-                let id = self.0.store.begin()?;
-                *state = State::New(id);
-                id
-            }
-        };
-        self.0.store.insert(&id, name, json)
+        if let Some(id) = state.id(store)
+            && let Some(inserted) = store.insert(&id, name, &json)
+        {
+            return inserted;
+        }
+        if state.is_retired(store) {
+            return Err(Error::new(
+                409,
+                "the session has just changed: send the request again",
+            ));
+        }
+        self.may_have_a_cookie("begins")?;
+        let id = store.begin()?;
+        let inserted = store.insert(&id, name, &json);
+        *state = State::New(id);
+        inserted.unwrap_or_else(|| Err(Error::internal("there is no room for the session")))
     }
 
     /// Takes the value of that name away.
@@ -149,8 +163,9 @@ impl Session {
     /// has seen the id before does not get in with it.
     ///
     /// # Errors
-    /// The operating system gives no random numbers.
+    /// The operating system gives no random numbers, or the answer has gone.
     pub async fn rotate(&self) -> Result<()> {
+        self.may_have_a_cookie("gets a new id")?;
         let mut state = self.state();
         if let Some(id) = state.id(&self.0.store)
             && let Some(new) = self.0.store.rotate(&id)?
@@ -173,8 +188,18 @@ impl Session {
         Ok(())
     }
 
-    /// What the answer sets, if it has to tell the client something.
+    fn may_have_a_cookie(&self, wish: &str) -> Result<()> {
+        match self.0.answered.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(Error::internal(format!(
+                "no session {wish} once the answer has gone: the client would not learn its id"
+            ))),
+        }
+    }
+
+    /// What the answer sets, if it has to tell the client something. There is no other time.
     pub(crate) fn cookie(&self) -> Option<HeaderValue> {
+        self.0.answered.store(true, Ordering::Release);
         let config = &self.0.store.config;
         let cookie = Cookie::build(&*config.cookie)
             .http_only(true)
@@ -182,7 +207,7 @@ impl Session {
             .path("/")
             .secure(config.secure);
         let cookie = match &*self.state() {
-            State::Sent(_) | State::None | State::Known(_) => return None,
+            State::Sent(_) | State::None | State::Retired | State::Known(_) => return None,
             State::New(id) => {
                 let mut cookie = cookie.build();
                 cookie.set_value(id.to_string());
@@ -205,12 +230,23 @@ impl Session {
 impl State {
     fn id(&mut self, store: &Store) -> Option<Id> {
         if let State::Sent(ids) = self {
-            let known = ids.iter().copied().find(|id| store.has(id));
-            *self = known.map_or(State::None, State::Known);
+            *self = match ids.iter().copied().find(|id| store.has(id)) {
+                Some(known) => State::Known(known),
+                None if ids.iter().any(|id| store.is_retired(id)) => State::Retired,
+                None => State::None,
+            };
         }
         match self {
             State::Known(id) | State::New(id) => Some(*id),
-            State::Sent(_) | State::None | State::Ended => None,
+            State::Sent(_) | State::None | State::Retired | State::Ended => None,
+        }
+    }
+
+    fn is_retired(&self, store: &Store) -> bool {
+        match self {
+            State::Retired => true,
+            State::Known(id) | State::New(id) => store.is_retired(id),
+            State::Sent(_) | State::None | State::Ended => false,
         }
     }
 }

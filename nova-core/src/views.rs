@@ -1,12 +1,16 @@
 //! HTML from templates: what a [`view`](crate::view) is rendered with.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, Output, UndefinedBehavior, Value, escape_formatter,
+};
+use regex::Regex;
 
-use crate::build_error::{BuildError, nearest};
+use crate::build_error::{BuildError, NameKind, nearest};
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile, shown};
 
@@ -15,6 +19,34 @@ pub(crate) struct Views {
     templates: Environment<'static>,
     /// For messages.
     folder: Option<PathBuf>,
+}
+
+/// What a file among the views is, by the end of its name.
+struct Kind {
+    escape: AutoEscape,
+    content_type: &'static str,
+}
+
+impl Kind {
+    /// What is not known is taken for HTML, and so escaped.
+    fn of(name: &str) -> Self {
+        let name = name.to_lowercase();
+        let template = name.strip_suffix(".j2").or(name.strip_suffix(".jinja"));
+        let end = template.unwrap_or(&name).rsplit_once('.');
+        let (escape, content_type) = match end.map(|(_, end)| end) {
+            Some("txt" | "md") => (AutoEscape::None, "text/plain; charset=utf-8"),
+            Some("css") => (AutoEscape::None, "text/css; charset=utf-8"),
+            Some("js" | "mjs") => (AutoEscape::Json, "text/javascript; charset=utf-8"),
+            Some("json") => (AutoEscape::Json, "application/json"),
+            Some("xml") => (AutoEscape::Html, "application/xml"),
+            Some("svg") => (AutoEscape::Html, "image/svg+xml"),
+            _ => (AutoEscape::Html, "text/html; charset=utf-8"),
+        };
+        Kind {
+            escape,
+            content_type,
+        }
+    }
 }
 
 impl fmt::Debug for Views {
@@ -28,9 +60,10 @@ impl Default for Views {
         let mut templates = Environment::new();
         // A name that is misspelt in a template is an error, and no empty place in a page.
         templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        templates.set_auto_escape_callback(|name| match name.rsplit_once('.') {
-            Some((_, "html" | "htm" | "xml" | "svg")) => AutoEscape::Html,
-            _ => AutoEscape::None,
+        templates.set_auto_escape_callback(|name| Kind::of(name).escape);
+        templates.set_formatter(|out, state, value| match state.auto_escape() {
+            AutoEscape::Json if !value.is_safe() => write_json(out, value),
+            _ => escape_formatter(out, state, value),
         });
         Views {
             templates,
@@ -47,7 +80,7 @@ impl Views {
             ..Views::default()
         };
         let mut files = Vec::new();
-        if let Err((path, source)) = list(folder, &mut files) {
+        if let Err((path, source)) = list(folder, &mut HashSet::new(), &mut files) {
             errors.push(BuildError::Unreadable {
                 file: shown(&path),
                 origin: origin.clone(),
@@ -55,13 +88,23 @@ impl Views {
             });
         }
         files.sort();
+        let mut sources = Vec::new();
         for file in files {
-            views.add(folder, &file, origin, errors);
+            sources.extend(views.add(folder, &file, origin, errors));
+        }
+        for source in sources {
+            views.check_names(&source, errors);
         }
         views
     }
 
-    fn add(&mut self, folder: &Path, path: &Path, origin: &Origin, errors: &mut Vec<BuildError>) {
+    fn add(
+        &mut self,
+        folder: &Path,
+        path: &Path,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<SourceFile>> {
         let file = match SourceFile::read(path) {
             Ok((file, true)) => file,
             Ok((file, false)) => {
@@ -70,7 +113,7 @@ impl Views {
                     message: "from here on, the view is not UTF-8".to_owned(),
                     origin: Origin::in_file(&file, end..end),
                 });
-                return;
+                return None;
             }
             Err(source) => {
                 errors.push(BuildError::Unreadable {
@@ -78,27 +121,54 @@ impl Views {
                     origin: origin.clone(),
                     source,
                 });
-                return;
+                return None;
             }
         };
         let below = path.strip_prefix(folder).unwrap_or(path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         let text = file.text().to_owned();
-        if let Err(error) = self.templates.add_template_owned(parts.join("/"), text) {
-            errors.push(mistake(&file, &error));
+        match self.templates.add_template_owned(parts.join("/"), text) {
+            Ok(()) => Some(file),
+            Err(error) => {
+                errors.push(mistake(&file, &error));
+                None
+            }
         }
     }
 
-    /// The view of that name: `login` for `login.html`, and any other file by its whole name.
+    /// minijinja looks for what a template includes or extends when it is rendered. What is named
+    /// there in so many words can be looked for now.
+    fn check_names(&self, file: &Arc<SourceFile>, errors: &mut Vec<BuildError>) {
+        for found in NAMED.captures_iter(file.text()) {
+            let Some(name) = found.get(1).or(found.get(2)) else {
+                continue;
+            };
+            if self.templates.get_template(name.as_str()).is_err() {
+                let names = self.templates.templates().map(|(name, _)| name);
+                let similar = nearest(name.as_str(), names);
+                errors.push(BuildError::UnknownName {
+                    kind: NameKind::View,
+                    name: name.as_str().to_owned(),
+                    origin: Origin::in_file(file, name.range()),
+                    help: None,
+                    similar,
+                });
+            }
+        }
+    }
+
+    /// The view of that name, with its content type: `login` for `login.html`, and any other file
+    /// by its whole name.
     ///
     /// # Errors
     /// There is none, or it cannot be rendered with this context.
-    pub(crate) fn render(&self, name: &str, context: &Value) -> Result<String> {
+    pub(crate) fn render(&self, name: &str, context: &Value) -> Result<(String, &'static str)> {
         let html = format!("{name}.html");
         let template = self.templates.get_template(&html);
         let template = template.or_else(|_| self.templates.get_template(name));
         let template = template.map_err(|_| Error::internal(self.missing(name)))?;
-        Ok(template.render(context)?)
+        let content_type = Kind::of(template.name()).content_type;
+        Ok((template.render(context)?, content_type))
     }
 
     fn missing(&self, name: &str) -> String {
@@ -123,9 +193,35 @@ impl Views {
     }
 }
 
-/// Gathers the files below `folder`, but hidden ones, which editors leave.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), (PathBuf, std::io::Error)> {
+/// JSON that can stand in a `<script>`, where a page may include a `.js` file: no value ends it.
+fn write_json(out: &mut Output<'_>, value: &Value) -> Result<(), minijinja::Error> {
+    let json = serde_json::to_string(value).map_err(|error| {
+        minijinja::Error::new(ErrorKind::BadSerialization, "a value is no JSON").with_source(error)
+    })?;
+    let json = json
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    out.write_str(&json).map_err(minijinja::Error::from)
+}
+
+/// What a template includes, extends or imports, unless it says that it may be missing.
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r#"\{%-?\+?\s*(?:include|extends|import|from)\s+(?:"([^"]*)"|'([^']*)')\s*(?:-?%\}|import|as|with)"#;
+    Regex::new(pattern).expect("the pattern is one")
+});
+
+/// Gathers the files below `folder`, but hidden ones, which editors leave, and what is no file.
+fn list(
+    folder: &Path,
+    visited: &mut HashSet<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), (PathBuf, std::io::Error)> {
     let failed = |source| (folder.to_path_buf(), source);
+    // Links may lead back.
+    if !visited.insert(folder.canonicalize().map_err(failed)?) {
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
@@ -134,9 +230,11 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), (PathBuf, std::io
             continue;
         }
         let path = entry.path();
-        match path.is_dir() {
-            true => list(&path, files)?,
-            false => files.push(path),
+        let kind = path.metadata().map_err(|source| (path.clone(), source))?;
+        if kind.is_dir() {
+            list(&path, visited, files)?;
+        } else if kind.is_file() {
+            files.push(path);
         }
     }
     Ok(())

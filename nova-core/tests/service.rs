@@ -219,3 +219,36 @@ async fn a_service_that_does_not_stop_is_dropped_in_the_end() {
 
     assert_eq!(start.elapsed().as_secs(), 15);
 }
+
+/// Takes its time to stop.
+struct Slow(Duration, mpsc::UnboundedSender<&'static str>);
+
+impl Service for Slow {
+    async fn run(&self, context: ServiceContext) -> Result<()> {
+        context.stopping().wait().await;
+        tokio::time::sleep(self.0).await;
+        let _ = self.1.send("done");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_takes_its_time_leaves_some_to_the_others() {
+    let (log, mut told) = mpsc::unbounded_channel();
+    let (slow, quick) = (Duration::from_secs(60), Duration::from_secs(1));
+    let app = App::builder()
+        .service("quick", Slow(quick, log.clone()))
+        .service("slow", Slow(slow, log));
+    let client = TestClient::new(app.build().unwrap());
+    tokio::task::yield_now().await;
+    let before = Instant::now();
+    client.stop().await;
+
+    assert_eq!(
+        told.try_recv().unwrap(),
+        "done",
+        "the quick one had its second"
+    );
+    assert!(told.try_recv().is_err());
+    assert_eq!(before.elapsed(), Duration::from_secs(15));
+}

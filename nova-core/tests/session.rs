@@ -5,8 +5,11 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
+use std::sync::Arc;
+
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{App, Group, Reply, Request, Result, json, redirect, status};
+use nova_core::{App, Group, Head, Reply, Request, Result, json, redirect, status};
+use tokio::sync::mpsc;
 
 async fn show(request: Request) -> Result<Reply> {
     let user: Option<String> = request.session().get("user").await?;
@@ -103,7 +106,7 @@ async fn an_id_that_a_client_invents_is_never_taken_over() {
         );
     }
     // Others' cookies, also of the same name, do not hide it.
-    let among = format!("ü=ü; a=b; {invented}; {pair}; c");
+    let among = format!("ü=ü; a=b; {}{pair}; c", format!("{invented}; ").repeat(20));
     assert_eq!(
         client.get("/").header("cookie", &among).await.text(),
         r#""ann""#
@@ -192,4 +195,59 @@ async fn the_settings_name_the_cookie_and_make_it_secure() {
     ] {
         assert!(told.contains(expected), "{expected} is not in\n{told}");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_a_login_overtakes_neither_fails_silently_nor_takes_its_place() {
+    async fn touch(request: Request) -> Result<()> {
+        request.session().insert("touched", &true).await
+    }
+    let app = App::builder()
+        .route(("/touch", touch))
+        .route(("/login", log_in));
+    let client = TestClient::new(app.route(("/", show)).build().unwrap());
+    let (_, before) = cookie(&client.get("/touch").await);
+    let (_, after) = cookie(&client.get("/login").header("cookie", &before).await);
+
+    let late = client.get("/touch").header("cookie", &before).await;
+    assert_eq!(late.status(), 409);
+    assert_eq!(late.header("set-cookie"), None, "the login's cookie stays");
+    assert_eq!(
+        client.get("/").header("cookie", &before).await.text(),
+        "null"
+    );
+    assert_eq!(
+        client.get("/").header("cookie", &after).await.text(),
+        r#""ann""#
+    );
+}
+
+#[tokio::test]
+async fn once_the_answer_has_gone_no_session_begins_and_none_gets_a_new_id() {
+    type Heads = mpsc::UnboundedSender<Arc<Head>>;
+    fn keep(heads: Heads) -> impl Fn(Request) -> std::future::Ready<Reply> + Send + Sync {
+        move |request| {
+            let _ = heads.send(Arc::clone(request.head()));
+            std::future::ready(status(204))
+        }
+    }
+    let (heads, mut kept) = mpsc::unbounded_channel();
+    let app = App::builder()
+        .route(("/keep", keep(heads)))
+        .route(("/login", log_in));
+    let client = TestClient::new(app.build().unwrap());
+    client.get("/keep").await;
+    let session = kept.recv().await.unwrap().session().clone();
+    assert!(session.insert("user", "ann").await.is_err());
+    assert_eq!(session.get::<String>("user").await.unwrap(), None);
+
+    let (_, pair) = cookie(&client.get("/login").await);
+    client.get("/keep").header("cookie", &pair).await;
+    let session = kept.recv().await.unwrap().session().clone();
+    session.insert("user", "bob").await.unwrap();
+    assert!(session.rotate().await.is_err());
+    assert_eq!(
+        session.get::<String>("user").await.unwrap().as_deref(),
+        Some("bob")
+    );
 }

@@ -139,9 +139,78 @@ fn mistakes_in_views_are_told_at_launch_with_their_place() {
         assert!(told.contains(expected), "{expected} is not in\n{told}");
     }
 
+    let folder = views(&[
+        (
+            "a.html",
+            "{% extends 'layuot.html' %}\n{%- include \"b.html\" %}{% include x %}",
+        ),
+        ("b.html", "{% include 'maybe.html' ignore missing %}"),
+        ("layout.html", "{% from \"macros.html\" import field %}"),
+    ]);
+    let told = App::builder().views(folder.path()).build().unwrap_err();
+    assert_eq!(told.iter().count(), 2, "{told}");
+    let told = told.to_string();
+    for expected in [
+        "a.html:1:13: there is no view `layuot.html`",
+        "help: a similar name exists: `layout.html`",
+        "layout.html:1:10: there is no view `macros.html`",
+    ] {
+        assert!(told.contains(expected), "{expected} is not in\n{told}");
+    }
+
     let told = App::builder().views("nowhere").build().unwrap_err();
     assert!(
         told.to_string().contains("`nowhere` cannot be read"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn values_are_escaped_by_what_the_file_is() {
+    let value = "{{ title }}";
+    let names = [
+        "x.html.j2",
+        "X.HTML",
+        "x.xhtml",
+        "x",
+        "x.svg",
+        "x.js",
+        "x.txt",
+        "x.css",
+    ];
+    let folder = views(&names.map(|name| (name, value)));
+    for (name, expected, content_type) in [
+        ("x.html.j2", "&lt;b&gt;", "text/html; charset=utf-8"),
+        ("X.HTML", "&lt;b&gt;", "text/html; charset=utf-8"),
+        ("x.xhtml", "&lt;b&gt;", "text/html; charset=utf-8"),
+        ("x", "&lt;b&gt;", "text/html; charset=utf-8"),
+        ("x.svg", "&lt;b&gt;", "image/svg+xml"),
+        (
+            "x.js",
+            r#""\u003cb\u003e""#,
+            "text/javascript; charset=utf-8",
+        ),
+        ("x.txt", "<b>", "text/plain; charset=utf-8"),
+        ("x.css", "<b>", "text/css; charset=utf-8"),
+    ] {
+        let page = move |_: Request| async move { view(&json!({ "title": "<b>" })).named(name) };
+        let app = App::builder().views(folder.path()).route(("/", page));
+        let response = TestClient::new(app.build().unwrap()).get("/").await;
+        assert_eq!(response.text(), expected, "{name}");
+        assert_eq!(
+            response.header("content-type"),
+            Some(content_type),
+            "{name}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_back_are_followed_once() {
+    let folder = views(&[("a.html", "a")]);
+    for name in ["loop", "again"] {
+        std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
+    }
+    App::builder().views(folder.path()).build().unwrap();
 }

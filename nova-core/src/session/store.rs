@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -21,7 +22,13 @@ pub(crate) struct Store {
     /// It has the bounds, and forgets what has expired. Whether a session has expired is decided
     /// by its own times: the cache's clock cannot be stopped in tests.
     sessions: Cache<Id, Arc<Mutex<Values>>>,
+    /// Ids that were rotated away a moment ago. Requests with them are still under way, and must
+    /// not begin sessions whose cookies would take the place of the new id.
+    retired: Cache<Id, ()>,
 }
+
+/// How long a request may be under way with an id that was rotated away.
+const RETIREMENT: Duration = Duration::from_secs(60);
 
 struct Values {
     begun: Instant,
@@ -46,9 +53,15 @@ impl Store {
             .time_to_idle(config.idle_timeout)
             .time_to_live(config.absolute_timeout)
             .build();
+        let retired = Cache::builder()
+            .max_capacity(config.capacity.get().into())
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(RETIREMENT)
+            .build();
         Store {
             config: config.clone(),
             sessions,
+            retired,
         }
     }
 
@@ -73,8 +86,14 @@ impl Store {
         self.with(id, |session| session.values.get(name).cloned())?
     }
 
-    pub(super) fn insert(&self, id: &Id, name: &str, json: String) -> Result<()> {
-        let inserted = self.with(id, |session| {
+    /// Whether this was the id of a session a moment ago, which has another one now.
+    pub(super) fn is_retired(&self, id: &Id) -> bool {
+        self.retired.contains_key(id)
+    }
+
+    /// `None` if there is no such session.
+    pub(super) fn insert(&self, id: &Id, name: &str, json: &str) -> Option<Result<()>> {
+        self.with(id, |session| {
             let others = session.values.iter().filter(|(known, _)| *known != name);
             let bytes: usize = others.map(|(name, json)| name.len() + json.len()).sum();
             if bytes + name.len() + json.len() > MOST_BYTES {
@@ -83,10 +102,9 @@ impl Store {
                      elsewhere"
                 )));
             }
-            session.values.insert(name.to_owned(), json);
+            session.values.insert(name.to_owned(), json.to_owned());
             Ok(())
-        });
-        inserted.unwrap_or_else(|| Err(Error::internal("the session has just ended")))
+        })
     }
 
     pub(super) fn remove(&self, id: &Id, name: &str) {
@@ -96,6 +114,7 @@ impl Store {
     /// Gives the session a new id, unless it has ended. It does not live longer for that.
     pub(super) fn rotate(&self, id: &Id) -> Result<Option<Id>> {
         let new = Id::random()?;
+        self.retired.insert(*id, ()); // first: at no time is the id simply unknown
         let Some(session) = self.sessions.remove(id) else {
             return Ok(None);
         };
@@ -128,8 +147,6 @@ fn lock(session: &Mutex<Values>) -> MutexGuard<'_, Values> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::Config;
 
@@ -141,14 +158,14 @@ mod tests {
     async fn a_session_that_is_not_used_ends_after_two_hours() {
         let store = store();
         let id = store.begin().unwrap();
-        store.insert(&id, "user", "1".into()).unwrap();
+        store.insert(&id, "user", "1").unwrap().unwrap();
         for _ in 0..4 {
             tokio::time::advance(Duration::from_secs(7199)).await;
             assert_eq!(store.get(&id, "user").as_deref(), Some("1"));
         }
         tokio::time::advance(Duration::from_secs(7200)).await;
         assert!(!store.has(&id));
-        assert!(store.insert(&id, "user", "1".into()).is_err());
+        assert!(store.insert(&id, "user", "1").is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -176,8 +193,8 @@ mod tests {
 
         let id = store.begin().unwrap();
         let half = "x".repeat(MOST_BYTES / 2);
-        store.insert(&id, "a", half.clone()).unwrap();
-        store.insert(&id, "a", half.clone()).unwrap();
-        assert!(store.insert(&id, "b", half).is_err());
+        store.insert(&id, "a", &half).unwrap().unwrap();
+        store.insert(&id, "a", &half).unwrap().unwrap();
+        assert!(store.insert(&id, "b", &half).unwrap().is_err());
     }
 }
