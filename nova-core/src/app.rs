@@ -479,7 +479,7 @@ impl AppBuilder {
 }
 
 /// The environment variables of ours.
-fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
+pub(crate) fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
         let Some(name) = name

@@ -1,31 +1,41 @@
 //! The log of an app that [`run`](crate::run) serves: lines on standard error.
 
+mod lines;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
 
 use http::{Method, StatusCode, Uri};
 use tokio::time::Instant;
-use tracing::{Level, Span, info, warn};
+use tracing::{Level, Span, error, info, warn};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use crate::config::{LogConfig, LogFormat};
+use crate::panic;
+use lines::Lines;
 
 /// The target of the lines for requests, for directives such as `info,nova_core::requests=off`.
 const REQUESTS: &str = "nova_core::requests";
+
+/// The target of the span around a request. No filter takes it away: the errors within have its
+/// correlation id, also where only errors are logged.
+const SPAN: &str = "nova_core::request_span";
 
 /// How many lines wait for standard error; further ones are lost. Somebody who has stopped reading
 /// the log must not stop the app.
 const WAITING_LINES: usize = 8_192;
 
-type Lines = Box<dyn Layer<Registry> + Send + Sync>;
-
 /// What [`run`](crate::run) writes: a subscriber that goes through a thread of its own, and the
 /// messages beside the log. The settings are not read yet when it begins.
 pub(crate) struct Log {
     /// `None` if the program has installed its own subscriber, which then counts.
-    lines: Option<reload::Handle<Lines, Registry>>,
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+    lines: Lines,
     out: NonBlocking,
     /// Writes what is waiting, when it is dropped.
     _rest: WorkerGuard,
@@ -37,8 +47,22 @@ impl Log {
             .buffered_lines_limit(WAITING_LINES)
             .lossy(true)
             .finish(io::stderr());
-        let (layer, handle) = reload::Layer::new(lines(config, &out));
-        let installed = Registry::default().with(layer).try_init().is_ok();
+        let lines = Lines::new(config.format);
+        let (filter, handle) = reload::Layer::new(filter(config));
+        let layer = fmt::layer()
+            .fmt_fields(JsonFields::new())
+            .event_format(lines.clone())
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(out.clone());
+        let subscriber = Registry::default().with(filter).with(layer);
+        let installed = subscriber.try_init().is_ok();
+        if installed {
+            let (json, usual) = (lines.clone(), std::panic::take_hook());
+            std::panic::set_hook(Box::new(move |panic| match json.format() {
+                LogFormat::Text => usual(panic),
+                LogFormat::Json => log_panic(panic),
+            }));
+        }
         if let Some((wanted, error)) = rust_log().and_then(Result::err).filter(|_| installed) {
             warn!(
                 "RUST_LOG={wanted} is no filter, so it is `{}`: {error}",
@@ -46,7 +70,8 @@ impl Log {
             );
         }
         Log {
-            lines: installed.then_some(handle),
+            filter: installed.then_some(handle),
+            lines,
             out,
             _rest: rest,
         }
@@ -54,9 +79,10 @@ impl Log {
 
     /// Goes on as the settings want it.
     pub(crate) fn apply(&self, config: &LogConfig) {
-        if let Some(handle) = &self.lines {
+        self.lines.change_to(config.format);
+        if let Some(handle) = &self.filter {
             // It fails only when the subscriber is gone, and then nobody misses it.
-            let _ = handle.reload(lines(config, &self.out));
+            let _ = handle.reload(filter(config));
         }
     }
 
@@ -69,6 +95,15 @@ impl Log {
             .write_all(format!("{message}\n").as_bytes());
     }
 
+    /// Writes why the app ends: for people, or as JSON where a program reads.
+    pub(crate) fn say_error(&self, message: &str) {
+        let for_program = self.lines.format() == LogFormat::Json && !io::stderr().is_terminal();
+        match for_program && self.filter.is_some() {
+            true => error!("{message}"),
+            false => self.say(&format!("error: {message}")),
+        }
+    }
+
     /// Says how many lines nobody has read, if there were any.
     pub(crate) fn tell_losses(&self) {
         let lost = self.out.error_counter().dropped_lines();
@@ -78,6 +113,16 @@ impl Log {
     }
 }
 
+/// What the usual hook prints, in one line.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic::message(panic.payload());
+    let place = panic.location().map(ToString::to_string);
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
+    let backtrace = backtrace.map(|backtrace| backtrace.to_string());
+    error!(place, backtrace, "a panic: {message}");
+}
+
 /// What `RUST_LOG` says, if anything; an error comes with the text.
 fn rust_log() -> Option<Result<EnvFilter, (String, String)>> {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok()?;
@@ -85,34 +130,23 @@ fn rust_log() -> Option<Result<EnvFilter, (String, String)>> {
     Some(filter.map_err(|error| (wanted, error.to_string())))
 }
 
-fn lines(config: &LogConfig, out: &NonBlocking) -> Lines {
+fn filter(config: &LogConfig) -> EnvFilter {
     let filter = match rust_log() {
         Some(Ok(filter)) => filter,
         // The settings have been checked.
         _ => EnvFilter::new(&config.level),
     };
-    let lines = fmt::layer().with_writer(out.clone());
-    match config.format {
-        LogFormat::Text => {
-            let is_terminal = io::stderr().is_terminal();
-            let lines = lines.compact().with_target(false).with_ansi(is_terminal);
-            filter.and_then(lines).boxed()
-        }
-        // All spans of a line, not the innermost alone: the outermost has the correlation id.
-        LogFormat::Json => {
-            let lines = lines.json().flatten_event(true);
-            let lines = lines.with_current_span(false).with_span_list(true);
-            filter.and_then(lines).boxed()
-        }
-    }
+    let span = format!("{SPAN}=error");
+    filter.add_directive(span.parse().expect("a target and a level are a directive"))
 }
 
 /// The span around everything that a request causes; the `correlation` plugin puts its id there.
 pub(crate) fn request_span() -> Span {
-    tracing::info_span!(target: REQUESTS, "request", correlation_id = tracing::field::Empty)
+    tracing::error_span!(target: SPAN, "request", correlation_id = tracing::field::Empty)
 }
 
-/// Writes the line of one request when it is answered, or when its client has hung up.
+/// Writes the line of one request when it is answered, or when it ends without: its client has hung
+/// up, or the app has stopped.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
     format: LogFormat,
@@ -151,12 +185,12 @@ impl Drop for RequestLine {
                 info!(target: REQUESTS, "{method} {path} {status} in {ms:.1} ms");
             }
             (LogFormat::Text, None) => {
-                info!(target: REQUESTS, "{method} {path} the client hung up after {ms:.1} ms");
+                info!(target: REQUESTS, "{method} {path} without an answer after {ms:.1} ms");
             }
             (LogFormat::Json, status) => {
                 let message = match status {
                     Some(_) => "request",
-                    None => "the client hung up",
+                    None => "request without an answer",
                 };
                 info!(target: REQUESTS, %method, path, status, ms, "{message}");
             }

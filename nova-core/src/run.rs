@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tracing::{debug, info};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::build_error::BuildErrors;
 use crate::config::{Config, LogFormat};
 use crate::error::Error;
@@ -54,7 +54,7 @@ where
     Fut: Future<Output = Result<App, E>>,
     E: Into<Error>,
 {
-    let log = Log::install(&Config::before_it_is_read().log);
+    let log = Log::install(&Config::before_it_is_read(&app::variables(&mut Vec::new())).log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -171,7 +171,7 @@ fn cannot_listen(config: &Config, error: &io::Error) -> String {
 }
 
 fn failure(log: &Log, message: &str) -> ExitCode {
-    log.say(&format!("error: {message}"));
+    log.say_error(message);
     ExitCode::FAILURE
 }
 

@@ -89,11 +89,12 @@ pub(crate) fn read_app<T: DeserializeOwned>(
 }
 
 impl Config {
-    /// The defaults for the environment that `NOVA_ENV` names, if it names one.
-    pub(crate) fn before_it_is_read() -> Self {
-        let named = std::env::var("NOVA_ENV").ok();
-        let environment = named.and_then(|name| Environment::named(&name));
-        Config::defaults(environment.unwrap_or_default())
+    /// What the variables alone say, for the time before the file is read. Mistakes are told then.
+    pub(crate) fn before_it_is_read(variables: &[(String, String)]) -> Self {
+        let untold = &mut Vec::new();
+        let layers = Layers::gather(None, variables, untold);
+        let config = layers.config(untold);
+        config.unwrap_or_else(|| Config::defaults(layers.environment))
     }
 
     /// The defaults for an environment.

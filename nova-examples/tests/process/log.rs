@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
+use sqlx::Connection;
 
 use crate::app::{NotesProcess, command, signal};
 use crate::common::TestDatabase;
@@ -111,6 +112,74 @@ fn at_debug_the_log_begins_with_the_settings_and_their_places_and_without_secret
         assert!(log.contains(expected), "{expected} is not in\n{log}");
     }
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn errors_have_the_correlation_id_also_where_only_errors_are_logged() {
+    for environment in ["dev", "prod"] {
+        let database = TestDatabase::sqlite();
+        drop(NotesProcess::start(&database)); // it has made the tables
+        let mut users = sqlx::SqliteConnection::connect(database.url())
+            .await
+            .unwrap();
+        // What the app cannot check a password against.
+        sqlx::query("INSERT INTO users (username, password_hash) VALUES ('x', 'no hash')")
+            .execute(&mut users)
+            .await
+            .unwrap();
+        users.close().await.unwrap();
+        let variables = [
+            ("NOVA_ENV", environment),
+            ("NOVA_LOG__LEVEL", "error"),
+            ("NOVA_APP__PASSWORD", "a password"),
+        ];
+        let mut command = command(&database);
+        let app = NotesProcess::spawn(command.envs(variables).env("NOVA_LOG__FORMAT", "text"));
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        let login = "POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                     content-type: application/x-www-form-urlencoded\r\n\
+                     content-length: 21\r\n\r\nusername=x&password=y";
+        stream.write_all(login.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        let (_, id) = answer.split_once("x-correlation-id: ").unwrap();
+        app.signal("TERM");
+        let (_, log) = app.ended();
+        let line = log
+            .lines()
+            .find(|line| line.contains("the password cannot be hashed"));
+        assert!(line.unwrap().contains(&id[..36]), "{log}");
+        assert_eq!(log.lines().count(), 2, "{log}");
+    }
+}
+
+#[test]
+fn in_prod_why_the_app_does_not_start_is_json_too() {
+    let database = TestDatabase::sqlite();
+    for (variable, value, expected) in [
+        ("NOVA_SERVER__LISTN", "x", "the app cannot be built"),
+        (
+            "DATABASE_URL",
+            "sqlite:/nowhere/x.db",
+            "the app cannot start",
+        ),
+    ] {
+        let mut command = command(&database);
+        let output = command
+            .env("NOVA_ENV", "prod")
+            .env(variable, value)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stderr).unwrap();
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!(last["level"], "ERROR");
+        assert!(
+            last["message"].as_str().unwrap().contains(expected),
+            "{told}"
+        );
+    }
 }
 
 #[test]
