@@ -96,6 +96,8 @@ impl App {
 /// The app's own settings, read before the others.
 struct AppSettings {
     value: Arc<dyn Any + Send + Sync>,
+    /// The texts of the secrets in it.
+    secrets: Vec<String>,
     type_name: &'static str,
     /// The file that they were read from.
     file: Option<PathBuf>,
@@ -230,10 +232,11 @@ impl AppBuilder {
         let variables = variables(told_later);
         let file = read_file(self.config_file.as_ref(), told_later);
         let mut errors = Vec::new();
-        let settings = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
+        let (settings, secrets) = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
         let settings = settings.unwrap_or_default();
         self.app_settings = Some(AppSettings {
             value: Arc::new(settings.clone()),
+            secrets,
             type_name,
             file: self.config_file.as_ref().map(|(file, _)| file.clone()),
             errors,
@@ -427,8 +430,8 @@ impl AppBuilder {
         let mut errors = std::mem::take(&mut self.errors);
         let variables = variables(&mut errors);
         let config_file = read_file(self.config_file.as_ref(), &mut errors);
-        let app_is_read = self.app_settings.is_some();
-        let mut config = config::read(config_file.as_ref(), &variables, app_is_read, &mut errors);
+        let secrets = self.app_settings.as_ref().map(|app| &*app.secrets);
+        let mut config = config::read(config_file.as_ref(), &variables, secrets, &mut errors);
         if let Some(app) = self.app_settings {
             errors.extend(app.errors);
             if self

@@ -234,6 +234,8 @@ struct Excerpt<'t> {
     line: usize,
     column: usize,
     text: &'t str,
+    /// The lines before it.
+    above: &'t str,
     /// The part of the span that is on this line.
     marked: Range<usize>,
 }
@@ -251,13 +253,14 @@ impl<'t> Excerpt<'t> {
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             text: line_text,
+            above: &text[..line_start],
             marked: start - line_start..end - line_start,
         }
     }
 
     /// The line and what is marked of it, with every secret replaced.
     fn without_secrets(&self, also: Option<Hidden>) -> (String, Range<usize>) {
-        let mut hidden = secret::hidden_parts(self.text);
+        let mut hidden = secret::hidden_parts(self.above, self.text);
         let behind_key = || {
             let (key, value) = self.text[self.marked.end..].split_once('=')?;
             let spaces = value.len() - value.trim_start().len();

@@ -8,6 +8,7 @@ use serde_aux::serde_introspection::serde_introspect;
 use toml::de::{DeTable, DeValue};
 use tracing::warn;
 
+use super::secret;
 use super::settings::{self, Leaf, Setting, Wanted};
 use super::{Config, Environment, InForce, LogConfig, ServerConfig, SessionConfig};
 use crate::build_error::{BuildError, NameKind, listed, nearest};
@@ -53,17 +54,18 @@ struct Layers<'i> {
 /// result has the defaults.
 ///
 /// `variables` are those of the process: `NOVA_ENV`, and the settings among them. The app's own
-/// settings are read by [`read_app`]; if nobody does, there should be none.
+/// settings are read by [`read_app`], which gives the secrets in them; if nobody does, there should
+/// be no such settings.
 pub(crate) fn read(
     file: Option<&Arc<SourceFile>>,
     variables: &[(String, String)],
-    app_is_read: bool,
+    app_secrets: Option<&[String]>,
     errors: &mut Vec<BuildError>,
 ) -> Config {
     let document = file.map(|file| Document::read(file, &[], errors));
     let layers = Layers::gather(document.as_ref(), variables, errors);
     let app = layers.of(APP).filter(|layer| !layer.leaves.is_empty());
-    if !app_is_read {
+    if app_secrets.is_none() {
         errors.extend(app.map(|layer| BuildError::WrongValue {
             message: format!(
                 "nobody reads {}: the app does so with `.settings::<T>()`",
@@ -72,20 +74,22 @@ pub(crate) fn read(
             origin: layer.origin.clone(),
         }));
     }
-    let config = layers.config(errors);
+    variables.iter().for_each(|(name, _)| warn_of_slip(name));
+    let config = layers.config(app_secrets.unwrap_or_default(), errors);
     config.unwrap_or_else(|| Config::defaults(layers.environment))
 }
 
-/// Reads the app's own settings as a `T`; what is wrong with the others is told by [`read`].
+/// Reads the app's own settings as a `T`, and gives the secrets in it; what is wrong with the
+/// others is told by [`read`].
 pub(crate) fn read_app<T: DeserializeOwned>(
     file: Option<&Arc<SourceFile>>,
     variables: &[(String, String)],
     errors: &mut Vec<BuildError>,
-) -> Option<T> {
+) -> (Option<T>, Vec<String>) {
     let told_by_read = &mut Vec::new();
     let document = file.map(|file| Document::read(file, &[], told_by_read));
     let layers = Layers::gather(document.as_ref(), variables, told_by_read);
-    layers.table(APP, errors)
+    secret::seen_in(|| layers.table(APP, errors))
 }
 
 impl Config {
@@ -93,7 +97,7 @@ impl Config {
     pub(crate) fn before_it_is_read(variables: &[(String, String)]) -> Self {
         let untold = &mut Vec::new();
         let layers = Layers::gather(None, variables, untold);
-        let config = layers.config(untold);
+        let config = layers.config(&[], untold);
         config.unwrap_or_else(|| Config::defaults(layers.environment))
     }
 
@@ -103,7 +107,7 @@ impl Config {
             environment,
             layers: layers_of_defaults(),
         };
-        let config = layers.config(&mut Vec::new());
+        let config = layers.config(&[], &mut Vec::new());
         config.expect("the defaults are right, as a test finds")
     }
 }
@@ -126,7 +130,7 @@ impl<'i> Layers<'i> {
         }
     }
 
-    fn config(&self, errors: &mut Vec<BuildError>) -> Option<Config> {
+    fn config(&self, secrets: &[String], errors: &mut Vec<BuildError>) -> Option<Config> {
         // Each is read, whatever is wrong with the others.
         let server = self.table("server", errors);
         let log = self.table("log", errors);
@@ -137,7 +141,7 @@ impl<'i> Layers<'i> {
             log: log?,
             session: session?,
             app: None,
-            in_force: Arc::new(self.in_force()),
+            in_force: Arc::new(self.in_force(secrets)),
         })
     }
 
@@ -146,8 +150,13 @@ impl<'i> Layers<'i> {
     fn table<T: DeserializeOwned>(&self, table: &str, errors: &mut Vec<BuildError>) -> Option<T> {
         let before = errors.len();
         for layer in self.of(table) {
+            let mut found = Vec::new();
             let leaves = layer.leaves.clone();
-            settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Part, errors);
+            settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Part, &mut found);
+            // What is no part may still be right on top of the others: a variant of an enum.
+            if !found.is_empty() && !self.is_right_on_top::<T>(layer) {
+                errors.extend(found);
+            }
         }
         if errors.len() > before {
             return None;
@@ -161,23 +170,30 @@ impl<'i> Layers<'i> {
         settings::read(&name, &origin, self.effective(table), Wanted::Whole, errors)
     }
 
-    /// What counts: a later layer has the last word on each key.
-    fn effective(&self, table: &str) -> Vec<Leaf<'i>> {
-        let mut effective = Vec::new();
-        let here = |layer: &&Layer<'_>| layer.environment.is_none_or(|of| of == self.environment);
-        for layer in self.of(table).filter(here) {
-            for leaf in &layer.leaves {
-                leaf.clone().beat(&mut effective);
-            }
-        }
-        effective
+    /// Whether the layers up to this one make a whole `T` together.
+    fn is_right_on_top<T: DeserializeOwned>(&self, layer: &Layer<'i>) -> bool {
+        let environment = layer.environment.unwrap_or(self.environment);
+        let below = self
+            .of(layer.table)
+            .take_while(|below| !std::ptr::eq(*below, layer));
+        let leaves = effective(below.chain([layer]), environment);
+        let untold = &mut Vec::new();
+        settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Whole, untold).is_some()
     }
 
-    fn in_force(&self) -> BTreeMap<String, InForce> {
+    /// What counts.
+    fn effective(&self, table: &str) -> Vec<Leaf<'i>> {
+        effective(self.of(table), self.environment)
+    }
+
+    fn of<'l>(&'l self, table: &'l str) -> impl Iterator<Item = &'l Layer<'i>> {
+        self.layers.iter().filter(move |layer| layer.table == table)
+    }
+    fn in_force(&self, secrets: &[String]) -> BTreeMap<String, InForce> {
         let tables = TABLES.iter().flat_map(|table| {
             let leaves = self.effective(table);
             leaves.into_iter().map(move |leaf| {
-                let value = leaf.shown();
+                let value = leaf.shown(secrets);
                 let origin = leaf.origin();
                 (
                     format!("{table}.{}", leaf.path.join(".")),
@@ -187,14 +203,26 @@ impl<'i> Layers<'i> {
         });
         tables.collect()
     }
+}
 
-    fn of<'l>(&'l self, table: &'l str) -> impl Iterator<Item = &'l Layer<'i>> {
-        self.layers.iter().filter(move |layer| layer.table == table)
+/// What counts in `environment`: a later layer has the last word on each key.
+fn effective<'l, 'i: 'l>(
+    layers: impl Iterator<Item = &'l Layer<'i>>,
+    environment: Environment,
+) -> Vec<Leaf<'i>> {
+    let mut effective = Vec::new();
+    for layer in layers.filter(|layer| layer.environment.is_none_or(|of| of == environment)) {
+        for leaf in &layer.leaves {
+            leaf.clone().beat(&mut effective);
+        }
     }
+    effective
 }
 
 fn environment(variables: &[(String, String)], errors: &mut Vec<BuildError>) -> Environment {
-    let Some((variable, value)) = variables.iter().find(|(name, _)| name == "NOVA_ENV") else {
+    // One that is empty is like none: so do files that pass variables on.
+    let is_set = |(name, value): &&(String, String)| name == "NOVA_ENV" && !value.is_empty();
+    let Some((variable, value)) = variables.iter().find(is_set) else {
         return Environment::default();
     };
     let names = Environment::ALL.map(Environment::name);
@@ -298,7 +326,6 @@ fn layers_of_variables<'i>(
             .strip_prefix("NOVA_")
             .map(|name| name.split_once("__"));
         let Some(Some((table, keys))) = parts else {
-            warn_of_slip(variable);
             continue;
         };
         let source = Source::Variable(variable.as_str().into());
@@ -337,6 +364,9 @@ fn layers_of_variables<'i>(
 
 /// `NOVA_LISTEN` and `NOVA_SERVER_LISTEN` may be another program's, but most likely are slips.
 fn warn_of_slip(variable: &str) {
+    if variable.contains("__") {
+        return;
+    }
     let name = variable.trim_start_matches("NOVA_").to_lowercase();
     for (table, keys) in KEYS.iter() {
         let key = name.strip_prefix(&format!("{table}_")).unwrap_or(&name);
@@ -370,7 +400,7 @@ mod tests {
     fn read_all(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
         let (file, variables) = sources(text, variables);
         let mut errors = Vec::new();
-        let config = read(Some(&file), &variables, false, &mut errors);
+        let config = read(Some(&file), &variables, None, &mut errors);
         match errors.is_empty() {
             true => Ok(config),
             false => Err(crate::BuildErrors::new(errors).to_string()),
@@ -552,7 +582,7 @@ mod tests {
     fn read_own(text: &str, variables: &[(&str, &str)]) -> Result<Own, String> {
         let (file, variables) = sources(text, variables);
         let mut errors = Vec::new();
-        let own = read_app(Some(&file), &variables, &mut errors);
+        let (own, _) = read_app(Some(&file), &variables, &mut errors);
         match own {
             Some(own) if errors.is_empty() => Ok(own),
             _ => Err(crate::BuildErrors::new(errors).to_string()),
@@ -600,7 +630,8 @@ mod tests {
         let told = read_own(text, &[("NOVA_APP__MAIL__PORT", "99999")]).unwrap_err();
         for expected in [
             "nova.toml:2:13: `page_size` is wrong: invalid type: string \"x\", expected u32",
-            "nova.toml:4:1: `mail.prot` is wrong: unknown field `prot`, expected one of",
+            "nova.toml:4:1: `mail` has no key `prot`",
+            "help: a similar key exists: `port`",
             "nova.toml:5:14: `mail.to` is wrong: invalid type: integer `5`, expected a string",
             "nova.toml:7:1: `[prod.app]` has no key `page_sise`",
             "help: a similar key exists: `page_size`",
@@ -630,6 +661,17 @@ mod tests {
             read_all("[app]\npassword = 'hunter2\n", &[]).unwrap_err(),
             read_all("[app]\npassword hunter2\n", &[]).unwrap_err(),
             read_own("[app]\nsalt = 's'\napi_kye = 'hunter2'\n", &[]).unwrap_err(),
+            read_own("[app]\nsalt = 's'\n[app.mail]\npasword = 'hunter2'\n", &[]).unwrap_err(),
+            read_own("[app]\nsalt = ['hunter2']\n", &[]).unwrap_err(),
+            read_own("[app]\nsalt = { v = 'hunter2' }\n", &[]).unwrap_err(),
+            read_own("[app]\nsalt = 18446744073709551615 # hunter2", &[]).unwrap_err(),
+            read_own("[app]\npage_size = 'pg://a:hunter2@b/c'\nsalt = 's'", &[]).unwrap_err(),
+            read_all("[app.secrets]\nstripe = \"hunter2\n", &[]).unwrap_err(),
+            read_own(
+                "[app]\nsalt = 's'",
+                &[("NOVA_APP__MAIL", "{ host = 'x', password = 'hunter2' }")],
+            )
+            .unwrap_err(),
             read_all("[app]\ndb = \"postgres://ann:hunter2@db/x\n", &[]).unwrap_err(),
         ] {
             assert!(
@@ -641,14 +683,14 @@ mod tests {
         let told = read_own(text, &[]).unwrap_err();
         for expected in [
             "nova.toml:2:8: `salt` is wrong: a secret is a string\n  |\n2 | salt = ***\n  |        ^^^",
-            "nova.toml:4:12: `mail.password` is wrong: it should be a string\n  |\n4 | password = ***\n",
+            "nova.toml:4:12: `mail.password` is wrong: a secret is a string\n  |\n4 | password = ***\n",
             "6 | mail = { host = 5, password = ***\n  |                 ^",
         ] {
             assert!(told.contains(expected), "{expected}\n\nis not in\n\n{told}");
         }
         let (file, variables) =
             sources("[app]\napi_key = 'hunter2'\ndb = 'pg://a:hunter2@b/c'", &[]);
-        let config = read(Some(&file), &variables, true, &mut Vec::new());
+        let config = read(Some(&file), &variables, Some(&[]), &mut Vec::new());
         let listed: Vec<_> = config
             .in_force()
             .map(|(key, value, _)| (key, value))
@@ -658,5 +700,92 @@ mod tests {
             listed.contains(&("app.db", "'pg://a:***@b/c'")),
             "{listed:?}"
         );
+    }
+
+    #[test]
+    fn a_secret_is_not_listed_whatever_its_key_is_called() {
+        let text = "[app]\nsalt = 'hunter2'\ncode = 'c'\n[app.mail]\nhost = 'see hunter2'";
+        let (file, variables) = sources(text, &[]);
+        let (own, secrets) = read_app::<Own>(Some(&file), &variables, &mut Vec::new());
+        assert_eq!(own.unwrap().salt.expose(), "hunter2");
+        let config = read(Some(&file), &variables, Some(&secrets), &mut Vec::new());
+        let listed: Vec<_> = config
+            .in_force()
+            .map(|(key, value, _)| (key, value))
+            .collect();
+        for (key, value) in [
+            ("app.salt", "***"),
+            ("app.code", "'c'"),
+            ("app.mail.host", "***"),
+        ] {
+            assert!(listed.contains(&(key, value)), "{key}: {listed:?}");
+        }
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Lists {
+        name: String,
+        port: u16,
+        mails: Vec<Mail>,
+        store: Option<Store>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(untagged)]
+    enum Store {
+        File { path: String, size: u32 },
+    }
+
+    fn read_lists(text: &str) -> Result<Lists, String> {
+        let (file, variables) = sources(text, &[]);
+        let mut errors = Vec::new();
+        let (lists, _) = read_app(Some(&file), &variables, &mut errors);
+        lists.ok_or_else(|| crate::BuildErrors::new(errors).to_string())
+    }
+
+    #[test]
+    fn a_mistake_in_a_list_of_tables_has_its_place() {
+        let text = "[app]\nname = 'x'\nport = 80\n\n[[app.mails]]\nhost='a'\n\n[[app.mails]]\nport='abc'\n";
+        let told = read_lists(text).unwrap_err();
+        assert!(
+            told.starts_with("nova.toml:9:6: `mails` is wrong: invalid type: string \"abc\""),
+            "{told}"
+        );
+        let told = read_lists(&text.replace("port='abc'", "prot=5")).unwrap_err();
+        assert!(
+            told.starts_with("nova.toml:9:1: `mails` has no key `prot`"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn an_empty_table_changes_nothing_and_a_layer_may_be_right_only_on_top() {
+        let text =
+            "[app]\nsalt='s'\n[app.mail]\nhost='one'\nport=25\n[dev.app.mail]\n# host = 'two'";
+        let mail = read_own(text, &[]).unwrap().mail;
+        assert_eq!((&*mail.host, mail.port), ("one", 25));
+        let mail = read_own("[app]\nsalt='s'\n[dev.app.mail]\n", &[])
+            .unwrap()
+            .mail;
+        assert_eq!(mail, Mail::default());
+
+        let text = "[app]\nstore = { path = 'x', size = 1 }\n[dev.app]\nstore.size = 2\n";
+        let store = Store::File {
+            path: "x".into(),
+            size: 2,
+        };
+        assert_eq!(read_lists(text).unwrap().store, Some(store));
+        assert!(read_lists(&text.replace("= 2", "= 'x'")).is_err());
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_told_so_and_an_empty_environment_is_none() {
+        let told = read_own("[app]\nsalt='s'", &[("NOVA_APP__PAGE_SIZE", "")]).unwrap_err();
+        assert!(
+            told.contains("`page_size` is wrong: the variable is empty"),
+            "{told}"
+        );
+        assert!(read_all("", &[("NOVA_ENV", "")]).is_ok());
     }
 }

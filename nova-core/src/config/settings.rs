@@ -125,7 +125,14 @@ impl<'i> Leaf<'i> {
     }
 
     /// Takes the place of what stands under its keys in `lower`.
+    ///
+    /// A table with nothing in it changes nothing: that is what is left of one whose last key was
+    /// commented out.
     pub(crate) fn beat(self, lower: &mut Vec<Leaf<'i>>) {
+        let is_empty = matches!(self.value.get_ref(), DeValue::Table(table) if table.is_empty());
+        if is_empty && lower.iter().any(|other| other.path.starts_with(&self.path)) {
+            return;
+        }
         lower.retain(|other| {
             !self.path.starts_with(&other.path) && !other.path.starts_with(&self.path)
         });
@@ -137,9 +144,9 @@ impl<'i> Leaf<'i> {
         self.source.at(self.value.span())
     }
 
-    /// The value as it was written, with a secret left out.
-    pub(crate) fn shown(&self) -> String {
-        if self.is_secret() {
+    /// The value as it was written, without secrets: those that the keys tell, and `secrets`.
+    pub(crate) fn shown(&self, secrets: &[String]) -> String {
+        if self.is_secret() || secret::is_in(self.value.get_ref(), secrets) {
             return secret::MASK.to_owned();
         }
         secret::masked_url(&match (&self.source, self.value.get_ref()) {
@@ -148,8 +155,15 @@ impl<'i> Leaf<'i> {
         })
     }
 
+    /// Whether the keys tell that this is a secret; of a variable that looks like a table, those
+    /// in its text do, too.
     fn is_secret(&self) -> bool {
         self.path.iter().any(|key| secret::is_telling(key))
+            || matches!(
+                (&self.source, self.value.get_ref()),
+                (Source::Variable(_), DeValue::String(text))
+                    if text.contains('=') && secret::is_telling(text)
+            )
     }
 
     /// As serde gets it: with spans moved by `by`, which tells afterwards what an error is about.
@@ -176,22 +190,49 @@ impl<'i> Leaf<'i> {
     /// The mistake of a value that was refused.
     fn refused(&self, error: &Error, span: Range<usize>) -> BuildError {
         let message = self.no_number.as_deref().unwrap_or(error.message());
-        let origin = match message.starts_with("unknown field") {
-            true => self.source.at(self.key_span.clone()),
-            false => self.source.at(span),
-        };
+        if let Some((key, known)) = unknown_field(message) {
+            let above = self.path[..self.path.len() - 1].join(".");
+            let table = match above.is_empty() || self.path.last() != Some(&key.to_owned()) {
+                true => format!("`{}`", self.path.join(".")),
+                false => format!("`{above}`"),
+            };
+            // An array of tables has places within; else, the value's place is this.
+            let origin = match span == self.value.span() {
+                true => self.source.at(self.key_span.clone()),
+                false => self.source.at(span),
+            };
+            return unknown_key(key, origin, &table, &known);
+        }
+        let origin = self.source.at(span);
         let hidden = self.is_secret() || message == NO_SECRET;
         // What serde says may quote the value; what it expected does not.
-        let said = match message.split_once(", expected ") {
-            Some((_, expected)) if hidden => format!("it should be {expected}"),
+        let said = match (&self.source, message.split_once(", expected ")) {
+            (Source::Variable(_), _) if self.is_empty_text() => "the variable is empty".to_owned(),
+            (_, Some((_, expected))) if hidden => format!("it should be {expected}"),
             _ if hidden && message != NO_SECRET => "it is not what belongs there".to_owned(),
-            _ => message.to_owned(),
+            _ => secret::masked_url(message),
         };
         BuildError::WrongValue {
             message: format!("`{}` is wrong: {said}", self.path.join(".")),
             origin: if hidden { origin.hidden() } else { origin },
         }
     }
+
+    /// The text of a secret.
+    fn secret(&self) -> Option<&str> {
+        self.value.get_ref().as_str().filter(|_| self.is_secret())
+    }
+
+    fn is_empty_text(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::String(text) if text.is_empty())
+    }
+}
+
+/// The key that serde does not know, and those that it does, if that is what it says.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    Some((key, rest.split('`').skip(1).step_by(2).collect()))
 }
 
 fn gather<'i>(setting: Setting<'i>, above: &[String], leaves: &mut Vec<Leaf<'i>>) {
@@ -310,8 +351,11 @@ pub(crate) fn read<T: DeserializeOwned>(
                 errors.push(leaf.refused(&error, span));
             }
             _ => {
+                let what = if missing { "incomplete" } else { "wrong" };
+                let said =
+                    secret::scrubbed(error.message(), leaves.iter().filter_map(Leaf::secret));
                 errors.push(BuildError::WrongValue {
-                    message: format!("{table} is incomplete: {}", error.message()),
+                    message: format!("{table} is {what}: {said}"),
                     origin: origin.clone(),
                 });
                 return None;
@@ -322,8 +366,24 @@ pub(crate) fn read<T: DeserializeOwned>(
 
 /// More than any span is long.
 fn distance(leaves: &[Leaf<'_>]) -> usize {
-    let ends = leaves.iter().map(|leaf| leaf.value.span().end);
+    let ends = leaves.iter().map(|leaf| end(&leaf.value));
     ends.max().unwrap_or(0) + 1
+}
+
+/// Where a value ends with all that is in it: the span of a list of tables is that of its first
+/// header.
+fn end(value: &Spanned<DeValue<'_>>) -> usize {
+    let within = match value.get_ref() {
+        DeValue::Array(values) => values.iter().map(end).max(),
+        DeValue::Table(table) => {
+            let entries = table.iter();
+            entries
+                .map(|(key, value)| key.span().end.max(end(value)))
+                .max()
+        }
+        _ => None,
+    };
+    value.span().end.max(within.unwrap_or(0))
 }
 
 /// The spans of the leaf at position 0 begin at `distance`, those of the next one at twice that,
