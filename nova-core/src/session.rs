@@ -166,11 +166,17 @@ impl Session {
     /// The operating system gives no random numbers, or the answer has gone.
     pub async fn rotate(&self) -> Result<()> {
         self.may_have_a_cookie("gets a new id")?;
+        let store = &self.0.store;
         let mut state = self.state();
-        if let Some(id) = state.id(&self.0.store)
-            && let Some(new) = self.0.store.rotate(&id)?
-        {
-            *state = State::New(new);
+        match state.id(store) {
+            Some(id) => {
+                if let Some(new) = store.rotate(&id)? {
+                    *state = State::New(new);
+                }
+            }
+            // The answer with the new id was lost, and whoever logs in tries again.
+            None if state.is_retired(store) => *state = State::New(store.begin()?),
+            None => {}
         }
         Ok(())
     }

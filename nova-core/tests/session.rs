@@ -212,6 +212,12 @@ async fn a_request_that_a_login_overtakes_neither_fails_silently_nor_takes_its_p
     let late = client.get("/touch").header("cookie", &before).await;
     assert_eq!(late.status(), 409);
     assert_eq!(late.header("set-cookie"), None, "the login's cookie stays");
+    // But who logs in again, because the answer was lost, does get in.
+    let (_, again) = cookie(&client.get("/login").header("cookie", &before).await);
+    assert_eq!(
+        client.get("/").header("cookie", &again).await.text(),
+        r#""ann""#
+    );
     assert_eq!(
         client.get("/").header("cookie", &before).await.text(),
         "null"

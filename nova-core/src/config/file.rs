@@ -189,6 +189,7 @@ impl<'i> Layers<'i> {
     fn of<'l>(&'l self, table: &'l str) -> impl Iterator<Item = &'l Layer<'i>> {
         self.layers.iter().filter(move |layer| layer.table == table)
     }
+
     fn in_force(&self, secrets: &[String]) -> BTreeMap<String, InForce> {
         let tables = TABLES.iter().flat_map(|table| {
             let leaves = self.effective(table);
