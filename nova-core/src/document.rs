@@ -102,7 +102,8 @@ impl Document {
             let of_own = || found.iter().filter(|other| own.contains(&start(other)));
             // Whatever becomes of it, it is told once: so this ends.
             told_lines.insert(line_number(&self.text, start(error)));
-            if spoils(&above) {
+            // Without the first of two the second is right, but the first is no less so.
+            if error.message() != "duplicate key" && spoils(&above) {
                 // The error is where the parser noticed that the statement above does not end.
                 errors.push(self.unbalanced(&above));
                 blank(&mut self.text, above);

@@ -5,6 +5,7 @@ mod lines;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use http::{Method, StatusCode, Uri};
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ pub(crate) struct Log {
     lines: Lines,
     out: NonBlocking,
     /// Writes what is waiting, when it is dropped.
-    _rest: WorkerGuard,
+    rest: WorkerGuard,
 }
 
 impl Log {
@@ -73,7 +74,7 @@ impl Log {
             filter: installed.then_some(handle),
             lines,
             out,
-            _rest: rest,
+            rest,
         }
     }
 
@@ -104,14 +105,33 @@ impl Log {
         }
     }
 
-    /// Says how many lines nobody has read, if there were any.
-    pub(crate) fn tell_losses(&self) {
-        let lost = self.out.error_counter().dropped_lines();
-        if lost > 0 {
-            warn!("{lost} lines of the log were lost: nobody read standard error");
+    /// Writes what is waiting, and says how many lines were lost, if any were. Not through the queue
+    /// that has lost them; and not for longer than a moment, if still nobody reads.
+    pub(crate) fn end(self) {
+        let lost = self.out.error_counter();
+        drop(self.rest);
+        let lost = lost.dropped_lines();
+        if lost == 0 {
+            return;
         }
+        let message = format!("{lost} lines of the log were lost: nobody read standard error");
+        let line = match self.lines.format() {
+            LogFormat::Text => format!("warning: {message}"),
+            LogFormat::Json => {
+                serde_json::json!({ "level": "WARN", "message": message }).to_string()
+            }
+        };
+        let (written, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            eprintln!("{line}");
+            let _ = written.send(()); // nobody waits any more
+        });
+        let _ = done.recv_timeout(LAST_WORD);
     }
 }
+
+/// How long the last line may take.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What the usual hook prints, in one line.
 fn log_panic(panic: &PanicHookInfo<'_>) {

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! A hash takes 19 MiB of memory and tens of milliseconds of a processor, on purpose. It is made on a
-//! thread for blocking work; as many as there are processors are made at once, and the others wait.
+//! thread for blocking work; as many as there are processors are made at once, 64 more may wait, and
+//! the others get a 503.
 //! The memory is kept for the next ones. In a debug build a hash takes seconds, unless the
 //! `Cargo.toml` of the workspace says:
 //!
@@ -39,6 +40,11 @@ use crate::error::{Error, Result};
 static TURNS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
+/// How many may wait for their turn: some seconds' worth. Whoever sends passwords by the thousand
+/// would otherwise keep everybody waiting.
+const MOST_WAITING: usize = 64;
+static WAITING: Semaphore = Semaphore::const_new(MOST_WAITING);
+
 /// The memory of hashes that are made, one block for each turn at most. What the allocator gets
 /// back in such sizes it seldom gives to the system, and every login would add to the process.
 static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
@@ -46,7 +52,7 @@ static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 /// A hash of `password` to be stored: a PHC string (`$argon2id$v=19$…`) with a salt of its own.
 ///
 /// # Errors
-/// The operating system gives no random numbers.
+/// 503 if too many are waiting; 500 if the operating system gives no random numbers.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -74,7 +80,7 @@ pub async fn hash(password: &str) -> Result<String> {
 /// same work.
 ///
 /// # Errors
-/// `hash` is no PHC string of Argon2.
+/// 503 if too many are waiting; 500 if `hash` is no PHC string of Argon2.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -139,7 +145,10 @@ fn computed(
 async fn in_turn<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let waiting = WAITING.try_acquire();
+    let waiting = waiting.map_err(|_| Error::new(503, "too many passwords are being checked"))?;
     let turn = TURNS.acquire().await?;
+    drop(waiting);
     // The turn goes with the work: who waits for it may be gone first.
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
@@ -160,6 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn our_hashes_and_those_of_the_crate_are_the_same() {
+        let _one_test_at_a_time = BUSY.lock().await;
         let ours = hash("correct horse").await.unwrap();
         let parsed = PasswordHash::new(&ours).unwrap();
         let argon2 = Argon2::default();
@@ -178,7 +188,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_cannot_wait_is_told_at_once() {
+        let _one_test_at_a_time = BUSY.lock().await;
+        let hashes: Vec<_> = (0..200).map(|_| tokio::spawn(hash("x"))).collect();
+        let mut refused = 0;
+        for hash in hashes {
+            if let Err(error) = hash.await.unwrap() {
+                assert_eq!(error.status(), 503);
+                refused += 1;
+            }
+        }
+        let turns = std::thread::available_parallelism().unwrap().get();
+        assert!(refused >= 200 - MOST_WAITING - 2 * turns, "{refused}");
+        assert!(hash("x").await.is_ok());
+    }
+
+    /// The tests share what the module has one of.
+    static BUSY: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+    #[tokio::test]
     async fn memory_is_kept_for_as_many_as_have_a_turn_and_no_more() {
+        let _one_test_at_a_time = BUSY.lock().await;
         let hashes = (0..20).map(|_| tokio::spawn(hash("x")));
         for hash in hashes.collect::<Vec<_>>() {
             hash.await.unwrap().unwrap();

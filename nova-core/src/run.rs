@@ -78,7 +78,7 @@ where
     });
     // Blocking work that is still under way does not keep a stopped app alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    log.tell_losses();
+    log.end();
     code
 }
 

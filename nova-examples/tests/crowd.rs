@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
+use nova_core::testing::TestClient;
 use nova_examples::notes::{self, Database, Note, NoteRepo};
+use nova_ws::testing::TestSocket;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +31,8 @@ const NOTES: usize = 50;
 
 on_both! {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn
-        fifty_watch_while_twenty_write_a_thousand_notes;
+        fifty_watch_while_twenty_write_a_thousand_notes,
+        who_watches_many_change_one_note_ends_with_what_is_stored;
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -116,5 +119,33 @@ async fn fifty_watch_while_twenty_write_a_thousand_notes(database: TestDatabase)
         }
         seen.sort_by_key(|note| note.id);
         assert_eq!(seen, stored, "each note, once");
+    }
+}
+
+async fn who_watches_many_change_one_note_ends_with_what_is_stored(database: TestDatabase) {
+    let database = Database::new(database.url()).unwrap();
+    database.open().await.unwrap();
+    let app = notes::builder(notes::ROOT, &database).build().unwrap();
+    let client = std::sync::Arc::new(TestClient::new(app));
+    let change = |title: String| serde_json::json!({ "title": title, "body": "B", "author": "A" });
+    let created = client.post("/api/notes").json(&change("0".into())).await;
+    assert_eq!(created.status(), 201);
+    for round in 0..20 {
+        let mut socket = TestSocket::connect(&client, "/notifications")
+            .await
+            .unwrap();
+        let mut writers = JoinSet::new();
+        for writer in 0..WRITERS {
+            let (client, change) = (client.clone(), change(format!("{round}/{writer}")));
+            writers.spawn(async move { client.put("/api/notes/1").json(&change).await.status() });
+        }
+        assert!(writers.join_all().await.iter().all(|status| *status == 200));
+        let mut last = String::new();
+        for _ in 0..WRITERS {
+            last = socket.recv_text().await;
+        }
+        let last: Value = serde_json::from_str(&last).unwrap();
+        let stored = NoteRepo::new(&database).get(1).await.unwrap().unwrap();
+        assert_eq!(last["data"]["title"], stored.title);
     }
 }

@@ -25,7 +25,8 @@ on_both! {
         what_was_there_before_the_start_is_found,
         an_indexer_that_panics_is_restarted_and_right,
         an_indexer_that_has_missed_messages_reads_the_database_again,
-        a_message_that_is_no_note_does_no_harm;
+        a_message_that_is_no_note_does_no_harm,
+        what_may_have_been_stored_is_looked_for_and_a_stopped_index_finds_nothing;
 }
 
 async fn open(database: &TestDatabase) -> Database {
@@ -197,6 +198,25 @@ async fn a_message_that_is_no_note_does_no_harm(database: TestDatabase) {
     while found(&index, "quiet").await != [1] {
         tokio::task::yield_now().await;
     }
+}
+
+async fn what_may_have_been_stored_is_looked_for_and_a_stopped_index_finds_nothing(
+    database: TestDatabase,
+) {
+    let database = open(&database).await;
+    let repo = NoteRepo::new(&database);
+    let (app, index) = indexer_alone(&database, words);
+    let client = TestClient::new(app);
+    assert_eq!(found(&index, "ann").await, [0; 0]);
+    repo.create(note("quiet", "B")).await.unwrap();
+    client
+        .pubsub()
+        .broadcast("notes", "notes_uncertain", &json!({}));
+    while found(&index, "quiet").await != [1] {
+        tokio::task::yield_now().await;
+    }
+    client.stop().await;
+    assert!(index.find("quiet").is_none(), "nobody keeps it any more");
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,8 @@ async fn a_note_that_lacks_something_or_cannot_be_stored_is_422(database: TestDa
         json!({ "title": "T", "body": "B" }),
         json!({ "title": 1, "body": "B", "author": "ann" }),
         json!({ "title": null, "body": "B", "author": "ann" }),
+        json!({ "title": "", "body": "B", "author": "ann" }),
+        json!({ "title": "T", "body": " \n", "author": "ann" }),
         json!({ "title": "T\0", "body": "B", "author": "ann" }),
         json!({ "title": "T", "body": "\0", "author": "ann" }),
         json!({ "title": "T", "body": "B", "author": "a\0nn" }),

@@ -761,6 +761,35 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_table_in_a_table_is_told_where_its_name_stands() {
+        for (text, place) in [
+            (
+                "[server.tls]\ncert = 'x'",
+                "1:9: `[server]` has no key `tls`",
+            ),
+            (
+                "[server]\nmail = { host = 'x' }",
+                "2:1: `[server]` has no key `mail`",
+            ),
+            ("[server.a.b]\nc = 1", "1:9: `[server]` has no key `a`"),
+        ] {
+            let told = read_all(text, &[]).unwrap_err();
+            assert!(told.contains(place), "{place} is not in\n{told}");
+        }
+        let told = read_own("[app]\nsalt='s'\n[app.mail.smtp]\nhost='x'", &[]).unwrap_err();
+        assert!(told.contains("3:11: `mail` has no key `smtp`"), "{told}");
+        let told = read_all(
+            "[server]\nlisten = '127.0.0.1:1'\nlisten = '127.0.0.1:2'",
+            &[],
+        );
+        let told = told.unwrap_err();
+        assert!(
+            told.starts_with("nova.toml:3:1: `listen` is set a second time"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn an_empty_table_changes_nothing_and_a_layer_may_be_right_only_on_top() {
         let text =
             "[app]\nsalt='s'\n[app.mail]\nhost='one'\nport=25\n[dev.app.mail]\n# host = 'two'";

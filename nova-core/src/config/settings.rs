@@ -30,7 +30,8 @@ pub(crate) struct Setting<'i> {
 #[derive(Clone)]
 pub(crate) struct Leaf<'i> {
     pub(crate) path: Vec<String>,
-    key_span: Range<usize>,
+    /// Where each of these keys stands.
+    key_spans: Vec<Range<usize>>,
     value: Spanned<DeValue<'i>>,
     source: Source,
     /// A variable's value is text; `12345` is a number all the same, until a number is refused:
@@ -108,7 +109,7 @@ impl<'i> Leaf<'i> {
     pub(crate) fn list(settings: impl IntoIterator<Item = Setting<'i>>) -> Vec<Self> {
         let mut leaves = Vec::new();
         for setting in settings {
-            gather(setting, &[], &mut leaves);
+            gather(setting, (&[], &[]), &mut leaves);
         }
         leaves
     }
@@ -116,8 +117,8 @@ impl<'i> Leaf<'i> {
     /// The value of an environment variable.
     pub(crate) fn of_variable(path: Vec<String>, text: &'i str, source: Source) -> Self {
         Leaf {
+            key_spans: vec![0..0; path.len()],
             path,
-            key_span: 0..0,
             value: Spanned::new(0..0, DeValue::String(text.into())),
             source,
             no_number: None,
@@ -191,17 +192,14 @@ impl<'i> Leaf<'i> {
     fn refused(&self, error: &Error, span: Range<usize>) -> BuildError {
         let message = self.no_number.as_deref().unwrap_or(error.message());
         if let Some((key, known)) = unknown_field(message) {
-            let above = self.path[..self.path.len() - 1].join(".");
-            let table = match above.is_empty() || self.path.last() != Some(&key.to_owned()) {
-                true => format!("`{}`", self.path.join(".")),
-                false => format!("`{above}`"),
+            // It is one of the keys that lead here, or one within the value.
+            let position = self.path.iter().position(|own| own == key);
+            let (above, span) = match position {
+                Some(at) => (&self.path[..at], self.key_spans[at].clone()),
+                None => (&self.path[..], span),
             };
-            // An array of tables has places within; else, the value's place is this.
-            let origin = match span == self.value.span() {
-                true => self.source.at(self.key_span.clone()),
-                false => self.source.at(span),
-            };
-            return unknown_key(key, origin, &table, &known);
+            let table = format!("`{}`", above.join("."));
+            return unknown_key(key, self.source.at(span), &table, &known);
         }
         let origin = self.source.at(span);
         let hidden = self.is_secret() || message == NO_SECRET;
@@ -235,19 +233,24 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     Some((key, rest.split('`').skip(1).step_by(2).collect()))
 }
 
-fn gather<'i>(setting: Setting<'i>, above: &[String], leaves: &mut Vec<Leaf<'i>>) {
-    let mut path = above.to_vec();
+fn gather<'i>(
+    setting: Setting<'i>,
+    (above, spans_above): (&[String], &[Range<usize>]),
+    leaves: &mut Vec<Leaf<'i>>,
+) {
+    let (mut path, mut key_spans) = (above.to_vec(), spans_above.to_vec());
     path.push(setting.key);
+    key_spans.push(setting.key_span);
     let span = setting.value.span();
     match setting.value.into_inner() {
         DeValue::Table(table) if !table.is_empty() => {
             for setting in Setting::list(table, &setting.source) {
-                gather(setting, &path, leaves);
+                gather(setting, (&path, &key_spans), leaves);
             }
         }
         value => leaves.push(Leaf {
             path,
-            key_span: setting.key_span,
+            key_spans,
             value: Spanned::new(span, value),
             source: setting.source,
             no_number: None,
@@ -327,7 +330,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         .into_iter()
         .partition(|leaf| known.is_empty() || known.contains(&&*leaf.path[0]));
     errors.extend(unknown.iter().map(|leaf| {
-        let origin = leaf.source.at(leaf.key_span.clone());
+        let origin = leaf.source.at(leaf.key_spans[0].clone());
         unknown_key(&leaf.path[0], origin, table, known)
     }));
     loop {

@@ -13,14 +13,15 @@ const copy = (id) => $(`template#${id}`).content.firstElementChild.cloneNode(tru
 const list = $("#notes");
 const items = new Map([...list.children].map((item) => [Number(item.dataset.id), item]));
 
-function put(note) {
+function put(note, isNews = true) {
   let item = items.get(note.id);
   if (!item) {
     item = copy("note");
     item.dataset.id = note.id;
     items.set(note.id, item);
-    const older = [...list.children].find((other) => Number(other.dataset.id) < note.id);
-    list.insertBefore(item, older ?? null); // newest first
+    let older = list.firstElementChild; // newest first, and most often it is the newest
+    while (older && Number(older.dataset.id) > note.id) older = older.nextElementSibling;
+    list.insertBefore(item, older);
   }
   let news = false;
   for (const part of ["title", "body", "author"]) {
@@ -33,7 +34,7 @@ function put(note) {
   if (!news) return;
   $("time", item).dateTime = note.inserted_at;
   showTime($("time", item));
-  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  if (isNews && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
     item.animate({ background: "var(--tint)", borderColor: "var(--accent)", offset: 0 }, 2500);
   }
   const typed = $(".editor", item)?.elements;
@@ -75,10 +76,11 @@ function showTime(time) {
 
 // --- The API ---
 
-const PATIENCE = 10_000; // ms of silence that count as failure
+const PATIENCE = 10_000; // ms without an answer that count as failure
+const LIST_PATIENCE = 120_000; // for the whole list, which may be long and the line slow
 
 // The answer; failing that, an Error whose message is for people.
-async function api(method, path, fields) {
+async function api(method, path, fields, patience = PATIENCE) {
   let response, answer;
   try {
     response = await fetch(path, {
@@ -86,7 +88,7 @@ async function api(method, path, fields) {
       headers: fields && { "content-type": "application/json" },
       body: fields && JSON.stringify(fields),
       cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(patience),
     });
     answer = JSON.parse((await response.text()) || "{}");
   } catch {
@@ -134,6 +136,7 @@ function connect() {
     gotWord();
     if (data === "pong") return;
     const event = JSON.parse(data);
+    if (event.event === "notes_uncertain") return void (queue || catchUpAgain());
     heard.set(event.data.id, ++clock);
     if (queue) return queue.push(event);
     apply(event);
@@ -150,17 +153,25 @@ function apply({ event, data }) {
 // ANCHOR_END: connect
 
 // ANCHOR: catch-up
+// The server does not know whether it has stored something: ask for the list as after a break.
+function catchUpAgain() {
+  clearInterval(ping);
+  queue = [];
+  catchUp();
+}
+
 // Fetches what was missed. The server tells of a change once it is stored, so what is not in the
 // list comes as an event. The events that come before the list go on top of it.
 async function catchUp() {
   const current = socket;
   gotWord();
   try {
-    const { notes } = await api("GET", "/api/notes");
+    const { notes } = await api("GET", "/api/notes", undefined, LIST_PATIENCE);
     if (current !== socket) return;
     const ids = new Set(notes.map(({ id }) => id));
     for (const id of items.keys()) if (!ids.has(id)) remove(id);
-    notes.forEach(put);
+    // Oldest first: each finds its place at once. Only a few are worth a highlight.
+    for (const note of notes.toReversed()) put(note, notes.length <= 50);
     queue.forEach(apply);
     queue = null;
     heard.clear();

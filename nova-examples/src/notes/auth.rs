@@ -1,7 +1,7 @@
 //! Who may write on the HTML pages: `/login`, `/logout`, and the guard of `/notes`.
 
 use nova_core::{
-    Access, Head, Reply, Request, Result, Security, controller, password, redirect, view,
+    Access, Head, Reply, Request, Result, Secret, Security, controller, password, redirect, view,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -85,22 +85,24 @@ pub async fn signed_in(request: &Head) -> Result<Option<String>> {
     request.session().get(USER).await
 }
 
-/// Makes sure that the user of the settings can log in with the password of the settings.
+/// Makes sure that the user of the settings can log in with the password of the settings, and with
+/// no other: without one, or with an empty one, they cannot log in at all. So what was good enough
+/// for a developer's machine does not open the same database in production.
 ///
 /// # Errors
 /// The database fails.
 pub async fn ensure_user(users: &UserRepo, settings: &Settings) -> Result<()> {
     let Settings { username, password } = settings;
-    let known = users.find(username).await?;
-    let Some(password) = password else {
-        if known.is_none() {
-            warn!("nobody can log in yet: NOVA_APP__PASSWORD=… sets the password of `{username}`");
-        }
+    let password = password.as_ref().map(Secret::expose);
+    let Some(password) = password.filter(|password| !password.is_empty()) else {
+        users.delete(username).await?;
+        warn!("`{username}` cannot log in: NOVA_APP__PASSWORD=… sets the password");
         return Ok(());
     };
+    let known = users.find(username).await?;
     let hash = known.as_ref().map(|user| &*user.password_hash);
-    if !password::verify(password.expose(), hash).await? {
-        let hash = password::hash(password.expose()).await?;
+    if !password::verify(password, hash).await? {
+        let hash = password::hash(password).await?;
         users.save(username, &hash).await?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, FromRow};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, FromRow};
 use tokio::time::timeout;
 use url::Url;
 
@@ -103,26 +103,28 @@ impl Database {
             name: self.name.to_string(),
             source,
         };
-        let migrations = match &self.host {
-            None => sqlx::migrate!("notes/migrations/sqlite"),
-            Some(host) => {
-                self.reach(host)
+        let migrated = match &self.host {
+            None => {
+                sqlx::migrate!("notes/migrations/sqlite")
+                    .run(&self.pool)
                     .await
-                    .map_err(|error| failed(error.into()))?;
+            }
+            Some(host) => {
+                let connection = self.reach(host).await;
+                let mut connection = connection.map_err(|error| failed(error.into()))?;
                 sqlx::migrate!("notes/migrations/postgres")
+                    .run(&mut connection)
+                    .await
             }
         };
-        let migrated = migrations.run(&self.pool).await;
         migrated.map_err(|error| failed(error.into()))
     }
 
-    /// Connects once: the pool would try for [`POSTGRES_PATIENCE`] and forget why in vain.
-    async fn reach(&self, host: &Arc<str>) -> Result<(), NoConnection> {
+    /// Connects once, beside the pool: that would try for [`POSTGRES_PATIENCE`] and forget why in
+    /// vain, and migrations may take longer than a statement.
+    async fn reach(&self, host: &Arc<str>) -> Result<AnyConnection, NoConnection> {
         let options = self.pool.connect_options();
-        let connected = match patiently(options.connect()).await {
-            Ok(connection) => connection.close().await,
-            Err(error) => Err(error),
-        };
+        let connected = patiently(options.connect()).await;
         connected.map_err(|source| NoConnection {
             host: Arc::clone(host),
             source,
@@ -210,6 +212,15 @@ fn postgres(url: &Url) -> AnyPool {
     AnyPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(POSTGRES_PATIENCE)
+        .after_connect(|connection, _| {
+            // Before our patience ends: what the server has given up itself is not stored.
+            Box::pin(async move {
+                connection
+                    .execute("SET statement_timeout = 4000")
+                    .await
+                    .map(drop)
+            })
+        })
         .connect_lazy_with(options(url))
 }
 

@@ -3,16 +3,21 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Result, Service, ServiceContext};
 use serde::Deserialize;
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::{Note, NoteRepo};
 
 /// After so many notes, a rebuild lets others have their turn.
 const BATCH: usize = 1_000;
+
+/// How long a database that has failed is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Finds notes by their words. Clones are the same index.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +83,18 @@ impl NoteIndexer {
         Ok(())
     }
 
+    /// Reads the notes again, as soon as the database answers: that it does not is no reason to end
+    /// the app, and until then there is no index.
+    async fn rebuild_in_time(&self, context: &ServiceContext) {
+        while let Err(error) = self.rebuild().await {
+            warn!("the notes cannot be read: {error}");
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = context.stopping().wait() => return,
+            }
+        }
+    }
+
     // ANCHOR: apply
     fn apply(&self, message: &Message) -> Result<()> {
         match message.topic() {
@@ -114,6 +131,9 @@ impl Service for NoteIndexer {
         self.rebuild().await?;
         while let Some(received) = mailbox.recv().await {
             match received {
+                Received::Message(message) if message.topic() == "notes_uncertain" => {
+                    self.rebuild_in_time(&context).await;
+                }
                 Received::Message(message) => {
                     // Anybody can broadcast here. What cannot be read may still mean a change.
                     if let Err(error) = self.apply(&message) {
@@ -121,10 +141,10 @@ impl Service for NoteIndexer {
                             "reading the notes again after `{}`: {error}",
                             message.topic()
                         );
-                        self.rebuild().await?;
+                        self.rebuild_in_time(&context).await;
                     }
                 }
-                Received::Lagged(_) => self.rebuild().await?,
+                Received::Lagged(_) => self.rebuild_in_time(&context).await,
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ pub struct Note {
     pub inserted_at: String,
 }
 
-/// What a client sends to write a note. No text of it contains U+0000.
+/// What a client sends to write a note. No text of it is empty or contains U+0000.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewNote {
     /// What it is about.
@@ -35,7 +35,7 @@ pub struct NewNote {
     pub author: String,
 }
 
-/// What a client sends to change a note. No text of it contains U+0000.
+/// What a client sends to change a note. No text of it is empty or contains U+0000.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NoteChange {
     /// The new title.
@@ -124,11 +124,12 @@ impl NoteRepo {
     }
 }
 
-/// Reads a text that both databases take: PostgreSQL refuses U+0000.
+/// Reads a text that says something, and that both databases take: PostgreSQL refuses U+0000.
 fn storable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    match text.contains('\0') {
-        true => Err(D::Error::custom("a text cannot contain U+0000")),
-        false => Ok(text),
+    match &text {
+        text if text.contains('\0') => Err(D::Error::custom("a text cannot contain U+0000")),
+        text if text.trim().is_empty() => Err(D::Error::custom("a text cannot be empty")),
+        _ => Ok(text),
     }
 }

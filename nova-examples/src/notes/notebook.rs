@@ -14,8 +14,9 @@ use super::{Database, NewNote, Note, NoteChange, NoteRepo};
 /// other would wait for it; so this is less than the patience with PostgreSQL.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// The notes, for those who change them. Each change is broadcast on the channel `notes`. Clones
-/// are the same notebook.
+/// The notes, for those who change them. Each change is broadcast on the channel `notes`, and so is
+/// `notes_uncertain` when the database fails: what was given up may have been stored all the same.
+/// Clones are the same notebook.
 #[derive(Debug, Clone)]
 pub struct Notebook {
     repo: NoteRepo,
@@ -101,9 +102,14 @@ impl Notebook {
         // ANCHOR: change
         let turn = timeout(PATIENCE, Arc::clone(&self.turn).lock_owned()).await;
         let turn = turn.map_err(|_| Error::new(503, "the database does not answer"))?;
+        let pubsub = request.pubsub().clone();
         let work = async move {
             let _turn = turn;
-            work.await
+            let done = work.await;
+            if done.is_err() {
+                pubsub.broadcast("notes", "notes_uncertain", &json!({}));
+            }
+            done
         };
         request.complete(work).await
         // ANCHOR_END: change

@@ -81,15 +81,12 @@ impl NotePages {
             body,
             author,
         } = request.params().await?;
-        let empty = [&title, &body, &author]
-            .iter()
-            .any(|text| text.trim().is_empty());
         match request.params::<NewNote>().await {
-            Ok(new) if !empty => {
+            Ok(new) => {
                 self.notes.create(&request, new).await?;
                 Ok(redirect("/notes").with_status(303))
             }
-            _ => {
+            Err(_) => {
                 let typed = json!({ "title": title, "body": body, "author": author });
                 form(&request, typed, Some(INCOMPLETE))
             }
@@ -104,13 +101,12 @@ impl NotePages {
     async fn update(&self, mut request: Request) -> Result<Reply> {
         let id = request.binding("id")?;
         let NoteForm { title, body, .. } = request.params().await?;
-        let empty = title.trim().is_empty() || body.trim().is_empty();
         match request.params::<NoteChange>().await {
-            Ok(change) if !empty => {
+            Ok(change) => {
                 found(self.notes.update(&request, id, change).await?)?;
                 Ok(redirect("/notes").with_status(303))
             }
-            _ => {
+            Err(_) => {
                 let typed = json!({ "id": id, "title": title, "body": body });
                 form(&request, typed, Some(INCOMPLETE))
             }

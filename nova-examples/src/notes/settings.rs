@@ -9,8 +9,8 @@ use serde::Deserialize;
 pub struct Settings {
     /// Who may write notes on the HTML pages. **Default:** `admin`.
     pub username: String,
-    /// What they log in with; the database gets a hash of it. **Default:** none, and so nobody
-    /// can log in who could not before.
+    /// What they log in with; the database gets a hash of it. **Default:** none, and so they cannot
+    /// log in.
     pub password: Option<Secret>,
 }
 

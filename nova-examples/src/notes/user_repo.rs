@@ -58,6 +58,16 @@ impl UserRepo {
         self.database.execute(statement).await?;
         Ok(())
     }
+
+    /// Takes a user away, if there is one with this name.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete(&self, username: &str) -> sqlx::Result<()> {
+        let statement = sqlx::query("DELETE FROM users WHERE username = $1").bind(username);
+        self.database.execute(statement).await?;
+        Ok(())
+    }
 }
 
 impl fmt::Debug for User {

@@ -12,6 +12,8 @@ use crate::live::{STATUS, TITLES, mark, was_not_reloaded};
 on_both! {
     #[tokio::test] async fn
         after_kill_9_the_page_comes_back_by_itself_with_every_acknowledged_note;
+    #[tokio::test] async fn
+        the_page_waits_longer_each_time_up_to_half_a_minute_and_at_random;
 }
 
 /// Writes with several connections at once, and kills the app amid that. Gives the titles of the
@@ -77,4 +79,28 @@ async fn after_kill_9_the_page_comes_back_by_itself_with_every_acknowledged_note
         .sees(&format!("{TITLES}.slice(0, 2)"), vec!["and on", missed])
         .await;
     was_not_reloaded(&window).await;
+}
+
+/// Lets the page's waits for a retry pass at once, and writes them down. Chance is half.
+const QUICK_RETRIES: &str = "window.waits = []; Math.random = () => 0.5;
+    const usual = window.setTimeout;
+    window.setTimeout = (work, wait, ...others) => {
+        if (work.name !== 'connect') return usual(work, wait, ...others);
+        window.waits.push(wait);
+        return usual(work, 20);
+    }";
+
+async fn the_page_waits_longer_each_time_up_to_half_a_minute_and_at_random(database: TestDatabase) {
+    let Some(browser) = Browser::shared() else {
+        return;
+    };
+    let app = NotesProcess::start(&database);
+    let window = browser.open(&app).await;
+    window.sees(STATUS, "connected").await;
+    window.run(QUICK_RETRIES).await;
+    app.signal("KILL");
+    window.sees("window.waits.length >= 9", true).await;
+    // Half of 500 ms, doubling, and of 30 s at most.
+    let waits = vec![250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000];
+    window.sees("window.waits.slice(0, 9)", waits).await;
 }
