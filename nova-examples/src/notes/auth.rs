@@ -39,6 +39,7 @@ impl Login {
         Ok(view(&json!({ "user": user })))
     }
 
+    // ANCHOR: log_in
     async fn log_in(&self, mut request: Request) -> Result<Reply> {
         let Credentials { username, password } = request.params().await?;
         let user = self.users.find(&username).await?;
@@ -53,6 +54,7 @@ impl Login {
         info!("{username:?} has logged in");
         Ok(redirect("/notes").with_status(303))
     }
+    // ANCHOR_END: log_in
 
     async fn log_out(&self, request: Request) -> Result<Reply> {
         request.session().end().await?;
@@ -68,6 +70,7 @@ pub struct SignedIn;
 #[derive(Debug)]
 pub struct CurrentUser(pub String);
 
+// ANCHOR: guard
 impl Security for SignedIn {
     async fn check(&self, request: &mut Request) -> Result<Access> {
         Ok(match signed_in(request).await? {
@@ -76,6 +79,7 @@ impl Security for SignedIn {
         })
     }
 }
+// ANCHOR_END: guard
 
 /// Who has logged in, if anybody has.
 ///
