@@ -33,8 +33,30 @@ pub struct Error {
     status: StatusCode,
     /// For the client.
     detail: Option<String>,
+    /// For the client: which parts of its input are wrong.
+    fields: Vec<FieldError>,
     /// For the log.
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// One part of what a client sent that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldError {
+    /// Where it stands: `title`, or `items[0].count`.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl FieldError {
+    /// The part at `path` is wrong, as `message` says.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        FieldError {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
 }
 
 /// What an action returns: [`Error`] is the error unless another is named.
@@ -50,6 +72,7 @@ impl Error {
             Some(status) => Error {
                 status,
                 detail: Some(message),
+                fields: Vec::new(),
                 source: None,
             },
             None => Error::internal(format!(
@@ -63,6 +86,7 @@ impl Error {
         Error {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             detail: None,
+            fields: Vec::new(),
             source: Some(message.into().into()),
         }
     }
@@ -75,6 +99,26 @@ impl Error {
     /// What the client may read, if there is anything.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
+    }
+
+    /// The same error, which also names the parts of the input that are wrong.
+    ///
+    /// ```
+    /// use nova_core::{Error, FieldError};
+    ///
+    /// let error = Error::new(422, "the order is not complete")
+    ///     .with_fields([FieldError::new("items[0].count", "zero is not for sale")]);
+    /// assert_eq!(error.fields().len(), 1);
+    /// ```
+    #[must_use]
+    pub fn with_fields(mut self, fields: impl IntoIterator<Item = FieldError>) -> Self {
+        self.fields.extend(fields);
+        self
+    }
+
+    /// The parts of the input that are wrong, as far as they are known.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.fields
     }
 
     /// The wrapped error, if it is an `E`.
@@ -104,6 +148,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
         Error {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             detail: None,
+            fields: Vec::new(),
             source: Some(Box::new(error)),
         }
     }

@@ -75,7 +75,7 @@ pub use app::{App, AppBuilder};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
 pub use controller::{Action, Controller};
-pub use error::{Error, Result, ResultExt};
+pub use error::{Error, FieldError, Result, ResultExt};
 pub use origin::Origin;
 pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
@@ -84,7 +84,10 @@ pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
-pub use router::{Group, Handler, IntoHandler, IntoRoute, Route, RouteOptions, methods, protocol};
+pub use router::{
+    Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
+    protocol,
+};
 pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};

@@ -1,0 +1,62 @@
+//! The routes of an app as data, and why one of them did or did not match.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::origin::Origin;
+
+/// One route of an app, as `App::routes` lists it.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RouteInfo {
+    /// The methods that it answers, such as `GET`; none for all.
+    pub methods: Vec<String>,
+    /// The host that it is for; `None` for all.
+    pub host: Option<String>,
+    /// The whole path, its group's prefix included: `/api/notes/{id}`.
+    pub path: String,
+    /// `http`, `ws`, or another registered protocol.
+    pub protocol: String,
+    /// Who answers, such as `notes_api::show`.
+    pub handler: String,
+    /// The name that paths are made by; see `Head::path_for`.
+    pub name: Option<String>,
+    /// The security function of its group.
+    pub security: Option<String>,
+    /// The plugins that run, in their order.
+    pub plugins: Vec<String>,
+    /// Where it stands: `router.toml:14:20`, or a line of Rust.
+    #[serde(serialize_with = "as_text")]
+    pub origin: Origin,
+}
+
+/// A route that nearly answers a request, and what is missing.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct NearRoute {
+    /// The route.
+    pub route: RouteInfo,
+    /// Why it does not answer, such as "segment 2 is `notes` there and `nots` here".
+    pub reason: String,
+}
+
+fn as_text<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(origin)
+}
+
+/// `GET, HEAD /api/notes/{id} → notes_api::show (router.toml:14:5)`.
+impl fmt::Display for RouteInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods = match &*self.methods {
+            [] => "*".to_owned(),
+            some => some.join(", "),
+        };
+        let host = self.host.as_deref().unwrap_or_default();
+        write!(
+            f,
+            "{methods} {host}{} → {} ({})",
+            self.path, self.handler, self.origin
+        )
+    }
+}
