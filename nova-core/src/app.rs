@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
@@ -12,12 +13,12 @@ use tokio_util::task::TaskTracker;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config};
 use crate::controller::{Action, Controller};
-use crate::origin::{Origin, Source, SourceFile, shown};
+use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::IntoReply;
 use crate::request::Request;
-use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Table};
+use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
 use crate::session::Store;
@@ -43,14 +44,14 @@ pub struct App {
 /// What all requests of an app share.
 pub(crate) struct Core {
     pub(crate) config: Config,
-    pub(crate) table: Table,
-    pub(crate) views: Views,
+    pub(crate) views: ArcSwap<Views>,
     pub(crate) shared: Arc<Shared>,
 }
 
 /// What every request holds of its app.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) router: Router,
     pub(crate) pubsub: PubSub,
     pub(crate) sessions: Arc<Store>,
     /// Work that goes on when its client has hung up.
@@ -58,8 +59,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, router: Router) -> Self {
         Shared {
+            router,
             pubsub: PubSub::new(),
             sessions: Arc::new(Store::new(&config.session)),
             tasks: TaskTracker::new(),
@@ -85,6 +87,11 @@ impl App {
     /// The settings in force.
     pub fn config(&self) -> &Config {
         &self.core.config
+    }
+
+    /// The routes, which can be listed, explained and changed.
+    pub fn router(&self) -> &Router {
+        &self.core.shared.router
     }
 
     /// The pub/sub. It works from the moment the app is built.
@@ -230,7 +237,7 @@ impl AppBuilder {
         // What is wrong with the file and the other tables is told when those are read.
         let told_later = &mut Vec::new();
         let variables = variables(told_later);
-        let file = read_file(self.config_file.as_ref(), told_later);
+        let file = SourceFile::read_named(self.config_file.as_ref(), told_later);
         let mut errors = Vec::new();
         let (settings, secrets) = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
         let settings = settings.unwrap_or_default();
@@ -333,7 +340,11 @@ impl AppBuilder {
     /// `#[serde(deny_unknown_fields)]`; wrong options are told with their place.
     #[must_use]
     #[track_caller]
-    pub fn plugin_with<O, P>(mut self, name: &str, make: impl Fn(O) -> P + Send + 'static) -> Self
+    pub fn plugin_with<O, P>(
+        mut self,
+        name: &str,
+        make: impl Fn(O) -> P + Send + Sync + 'static,
+    ) -> Self
     where
         O: DeserializeOwned,
         P: Plugin,
@@ -429,7 +440,7 @@ impl AppBuilder {
     pub fn build(mut self) -> Result<App, BuildErrors> {
         let mut errors = std::mem::take(&mut self.errors);
         let variables = variables(&mut errors);
-        let config_file = read_file(self.config_file.as_ref(), &mut errors);
+        let config_file = SourceFile::read_named(self.config_file.as_ref(), &mut errors);
         let secrets = self.app_settings.as_ref().map(|app| &*app.secrets);
         let mut config = config::read(config_file.as_ref(), &variables, secrets, &mut errors);
         if let Some(app) = self.app_settings {
@@ -451,30 +462,41 @@ impl AppBuilder {
 
         let views = self
             .views
-            .map(|(folder, origin)| Views::read(&folder, &origin, &mut errors));
-        let router_file = read_file(self.router_file.as_ref(), &mut errors);
+            .as_ref()
+            .map(|(folder, origin)| Views::read(folder, origin, &mut errors))
+            .unwrap_or_default();
+        let router_file = SourceFile::read_named(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
-        let file = file.unwrap_or_default();
         let in_rust = self.global_plugins.into_iter();
-        let global = in_rust
-            .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
-            .chain(file.plugins)
-            .collect();
-        let mut groups = file.groups;
-        for group in self.groups {
-            groups.push(group.into_spec(&self.registry, &mut errors));
-        }
-        let table = router::compile(groups, global, &self.registry, &mut errors);
-
+        let sources = Sources {
+            plugins: in_rust
+                .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
+                .collect(),
+            groups: self
+                .groups
+                .into_iter()
+                .map(|group| Arc::new(group.into_spec(&self.registry, &mut errors)))
+                .collect(),
+            file: file.unwrap_or_default(),
+            uses: views.uses().to_vec(),
+        };
+        let table = sources.compile(config.environment, &self.registry, &mut errors);
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
+        let router = Router::new(
+            table,
+            sources,
+            self.registry,
+            config.environment,
+            self.router_file,
+        );
+        let views = views.with_paths_of(&router);
         Ok(App {
             core: Arc::new(Core {
-                shared: Arc::new(Shared::new(&config)),
-                views: views.unwrap_or_default(),
+                shared: Arc::new(Shared::new(&config, router)),
+                views: ArcSwap::from_pointee(views),
                 config,
-                table,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),
         })
@@ -501,30 +523,4 @@ pub(crate) fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
         }
     }
     variables
-}
-
-fn read_file(
-    file: Option<&(PathBuf, Origin)>,
-    errors: &mut Vec<BuildError>,
-) -> Option<Arc<SourceFile>> {
-    let (file, origin) = file?;
-    match SourceFile::read(file) {
-        Ok((read, true)) => Some(read),
-        Ok((read, false)) => {
-            let end = read.text().len();
-            errors.push(BuildError::Syntax {
-                message: "from here on, the file is not UTF-8".to_owned(),
-                origin: Origin::in_file(&read, end..end),
-            });
-            None
-        }
-        Err(source) => {
-            errors.push(BuildError::Unreadable {
-                file: shown(file),
-                origin: origin.clone(),
-                source,
-            });
-            None
-        }
-    }
 }

@@ -85,8 +85,8 @@ pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
 pub use router::{
-    Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
-    protocol,
+    Explanation, Group, Handler, IntoHandler, IntoRoute, NearRoute, Outcome, PathOrStatus, Route,
+    RouteChanges, RouteInfo, RouteOptions, Router, methods, protocol,
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
