@@ -11,7 +11,9 @@ use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
 use crate::body::RequestBody;
+use crate::config::Environment;
 use crate::error::{Error, Result};
+use crate::failure::Failed;
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
@@ -60,11 +62,11 @@ impl Core {
                 (&endpoint.chain, Next::Endpoint(endpoint))
             }
             Found::Options(allow, chain) => (chain, Next::Answer(options(allow))),
-            other => (&self.table.global, Next::Answer(no_route(other))),
+            other => (&self.table.global, Next::Error(no_route(&other))),
         };
         let name = match &next {
             Next::Endpoint(endpoint) => &endpoint.name,
-            Next::Answer(_) => "no route",
+            Next::Answer(_) | Next::Error(_) => "no route",
         };
 
         let mut before = run_before(chain, &mut request).await;
@@ -82,9 +84,14 @@ impl Core {
             Ok(Flow::Stop(reply)) => reply.render(rendering).map(Answer::from),
             Err(error) => Err(error),
         };
-        let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
-        run_after(chain, &head, &mut answer.response, name).await;
-        keep_sound(&mut answer, name, &head);
+        let failing = Failing {
+            environment: self.config.environment,
+            name,
+            head: &head,
+        };
+        let mut answer = answer.unwrap_or_else(|error| Answer::from(failing.answer(&error)));
+        run_after(chain, &mut answer.response, &failing).await;
+        keep_sound(&mut answer, &failing);
         if let Some((switch, upgrade)) = answer.switch {
             let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
             life.track_socket(socket.in_current_span());
@@ -97,6 +104,7 @@ impl Core {
 enum Next<'t> {
     Endpoint(&'t Endpoint),
     Answer(Response),
+    Error(Error),
 }
 
 /// A response, and what follows it on the connection.
@@ -119,13 +127,14 @@ impl<'t> Next<'t> {
     fn view(&self) -> &'t str {
         match self {
             Next::Endpoint(endpoint) => &endpoint.view,
-            Next::Answer(_) => "",
+            Next::Answer(_) | Next::Error(_) => "",
         }
     }
 
     async fn answer(self, request: Request, rendering: Rendering<'_>) -> Result<Answer> {
         match self {
             Next::Answer(response) => Ok(response.into()),
+            Next::Error(error) => Err(error),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
                     // The call itself is inside: what an action does before its first await may
@@ -214,27 +223,27 @@ async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
     }
 }
 
-async fn run_after(chain: &Chain, head: &Head, response: &mut Response, name: &str) {
+async fn run_after(chain: &Chain, response: &mut Response, failing: &Failing<'_>) {
     for plugin in chain.iter() {
-        let after = async { plugin.code.post_request(head, response).await };
+        let after = async { plugin.code.post_request(failing.head, response).await };
         if let Err(error) = held(Stage::Plugin(&plugin.name), after).await {
-            *response = failed(&error, name, head);
+            *response = failing.answer(&error);
         }
     }
 }
 
 /// Puts right what a plugin has put into a response that would break the connection.
-fn keep_sound(answer: &mut Answer, name: &str, head: &Head) {
+fn keep_sound(answer: &mut Answer, failing: &Failing<'_>) {
     let headers = answer.response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    if let Some(cookie) = head.session_cookie() {
+    if let Some(cookie) = failing.head.session_cookie() {
         headers.append(header::SET_COOKIE, cookie);
     }
     let status = answer.response.status();
     if status.is_informational() && answer.switch.is_none() {
         let error = Error::internal(format!("a plugin answered with {status}"));
-        answer.response = failed(&error, name, head);
+        answer.response = failing.answer(&error);
     }
 }
 
@@ -265,40 +274,52 @@ async fn held<T>(stage: Stage<'_>, work: impl Future<Output = Result<T>>) -> Res
     }
 }
 
-/// The answer to an error; what the client does not learn is logged.
-fn failed(error: &Error, name: &str, head: &Head) -> Response {
-    let (method, path, status) = (head.method(), head.path(), error.status().as_u16());
-    if error.status().is_server_error() {
-        error!(%method, path, status, route = name, "{error}");
-    } else {
-        debug!(%method, path, status, route = name, "{error}");
+/// What answers need of a request that may fail at any stage.
+struct Failing<'a> {
+    environment: Environment,
+    /// Who answers.
+    name: &'a str,
+    head: &'a Head,
+}
+
+impl Failing<'_> {
+    /// The answer to an error; what the client does not learn is logged.
+    fn answer(&self, error: &Error) -> Response {
+        let (head, route) = (self.head, self.name);
+        let (method, path, status) = (head.method(), head.path(), error.status().as_u16());
+        if error.status().is_server_error() {
+            error!(%method, path, status, route, "{error}");
+        } else {
+            debug!(%method, path, status, route, "{error}");
+        }
+        let failed = Failed {
+            environment: self.environment,
+            head,
+            error,
+            route: None,
+            near: Vec::new(),
+        };
+        failed.response()
     }
-    Response::from(error)
 }
 
 fn options(allow: &HeaderValue) -> Response {
-    with_allow(response::empty(StatusCode::NO_CONTENT), allow)
-}
-
-fn no_route(found: Found<'_>) -> Response {
-    match found {
-        Found::MethodNotAllowed(allow) => {
-            let detail = format!(
-                "the methods here are {}",
-                allow.to_str().unwrap_or_default()
-            );
-            let problem = response::problem(StatusCode::METHOD_NOT_ALLOWED, Some(&detail));
-            with_allow(problem, allow)
-        }
-        Found::BadEncoding => response::problem(
-            StatusCode::BAD_REQUEST,
-            Some("the path is badly encoded: a `%` begins two hexadecimal digits"),
-        ),
-        _ => response::problem(StatusCode::NOT_FOUND, None),
-    }
-}
-
-fn with_allow(mut response: Response, allow: &HeaderValue) -> Response {
+    let mut response = response::empty(StatusCode::NO_CONTENT);
     response.headers_mut().insert(header::ALLOW, allow.clone());
     response
+}
+
+fn no_route(found: &Found<'_>) -> Error {
+    match found {
+        Found::MethodNotAllowed(allow) => {
+            let methods = allow.to_str().unwrap_or_default();
+            Error::new(405, format!("the methods here are {methods}"))
+                .with_header(header::ALLOW, *allow)
+        }
+        Found::BadEncoding => Error::new(
+            400,
+            "the path is badly encoded: a `%` begins two hexadecimal digits",
+        ),
+        _ => Error::from_status(404),
+    }
 }
