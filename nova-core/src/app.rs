@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 
 use crate::build_error::{BuildError, BuildErrors, NameKind};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Environment};
 use crate::controller::{Action, Controller};
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
@@ -117,6 +117,7 @@ struct AppSettings {
 /// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
 /// call.
 pub struct AppBuilder {
+    environment: Option<Environment>,
     config_file: Option<(PathBuf, Origin)>,
     router_file: Option<(PathBuf, Origin)>,
     views: Option<(PathBuf, Origin)>,
@@ -140,6 +141,7 @@ impl fmt::Debug for AppBuilder {
 impl AppBuilder {
     fn new() -> Self {
         let builder = AppBuilder {
+            environment: None,
             config_file: None,
             router_file: None,
             views: None,
@@ -154,6 +156,42 @@ impl AppBuilder {
             .plugin_with("request", RequestPlugin::new)
             .plugin_with("correlation", CorrelationPlugin::new)
             .service("pubsub", PubSubService)
+    }
+
+    /// Where the app runs, whatever `NOVA_ENV` says: for tests of what happens in `prod`. Call it
+    /// before [`settings`](Self::settings). **Default:** as [`Environment`] says.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Environment, Error, Reply, Result};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .environment(Environment::Prod)
+    ///     .action("fail", |_| async {
+    ///         let full = std::io::Error::other("the disk is full");
+    ///         Result::<Reply>::Err(Error::from(full))
+    ///     })
+    ///     .route(("/", "fail"));
+    /// let client = TestClient::new(app.build().unwrap());
+    ///
+    /// assert!(!client.get("/").await.text().contains("disk"));
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        if self.app_settings.is_some() {
+            self.errors.push(BuildError::WrongValue {
+                message: "the settings are read before their environment is named: call \
+                          `.settings()` after `.environment(…)`"
+                    .to_owned(),
+                origin: Origin::caller(),
+            });
+        }
+        self.environment = Some(environment);
+        self
     }
 
     /// The folder of the app, usually `env!("CARGO_MANIFEST_DIR")`: `nova.toml` and `router.toml`
@@ -236,7 +274,7 @@ impl AppBuilder {
         }
         // What is wrong with the file and the other tables is told when those are read.
         let told_later = &mut Vec::new();
-        let variables = variables(told_later);
+        let variables = self.variables(told_later);
         let file = SourceFile::read_named(self.config_file.as_ref(), told_later);
         let mut errors = Vec::new();
         let (settings, secrets) = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
@@ -432,6 +470,16 @@ impl AppBuilder {
         self
     }
 
+    /// The environment variables of ours, with what the code says in place of `NOVA_ENV`.
+    fn variables(&self, errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
+        let mut variables = variables(errors);
+        if let Some(environment) = self.environment {
+            variables.retain(|(name, _)| name != "NOVA_ENV");
+            variables.push(("NOVA_ENV".to_owned(), environment.name().to_owned()));
+        }
+        variables
+    }
+
     /// Puts the app together.
     ///
     /// # Errors
@@ -439,7 +487,7 @@ impl AppBuilder {
     /// environment variables `NOVA_…` are read here, and can be wrong too.
     pub fn build(mut self) -> Result<App, BuildErrors> {
         let mut errors = std::mem::take(&mut self.errors);
-        let variables = variables(&mut errors);
+        let variables = self.variables(&mut errors);
         let config_file = SourceFile::read_named(self.config_file.as_ref(), &mut errors);
         let secrets = self.app_settings.as_ref().map(|app| &*app.secrets);
         let mut config = config::read(config_file.as_ref(), &variables, secrets, &mut errors);

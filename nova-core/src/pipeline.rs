@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
 use crate::body::RequestBody;
+use crate::config::Environment;
 use crate::error::{Error, Result};
+use crate::failure::Failed;
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
@@ -20,7 +23,7 @@ use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::Rendering;
 use crate::request::{Head, Request};
 use crate::response::{self, Response};
-use crate::router::{Endpoint, Found, Target};
+use crate::router::{Endpoint, Found, StatusPage, Table, Target};
 use crate::security::Access;
 
 impl Core {
@@ -124,7 +127,19 @@ impl Asked<'_> {
     }
 
     fn without_page(&self, error: &Error) -> Response {
-        Response::from(error)
+        let environment = self.core.config.environment;
+        let is_lost = self.endpoint.is_none() && environment == Environment::Dev;
+        let failed = Failed {
+            environment,
+            head: &self.head,
+            error,
+            route: self.endpoint.map(|endpoint| &endpoint.info),
+            near: match is_lost {
+                true => self.table.near(&self.head),
+                false => Vec::new(),
+            },
+        };
+        failed.response()
     }
 
     /// Whether an answer is one that a status page may be for.
@@ -139,32 +154,38 @@ impl Asked<'_> {
         let Some(page) = self.table.status_page(&self.head, response.status()) else {
             return;
         };
-        let status = response.status().as_u16();
-        let cause = Error::new(status, response.status().canonical_reason().unwrap_or_default());
-        let mut answer = self.page(page, cause).await;
-        // What the empty answer says in its headers, such as `www-authenticate`, is still so.
+        let mut error = Error::from_status(response.status().as_u16());
         for (name, value) in &*response.headers() {
-            if name != header::CONTENT_TYPE && !answer.headers().contains_key(name) {
-                answer.headers_mut().append(name, value.clone());
-            }
+            error = error.with_header(name, value);
         }
-        *response = answer;
+        *response = self.page(page, error).await;
     }
 
     /// What a status page says of an error; one that fails itself says nothing.
     async fn page(&self, page: &StatusPage, error: Error) -> Response {
-        let status = error.status();
-        let allow = error.headers().clone();
-        let request = Request::again(Arc::clone(&self.head), Arc::new(error));
-        let cause = request.cause();
+        let error = Arc::new(error);
+        let request = Request::again(Arc::clone(&self.head), Arc::clone(&error));
         let reply = held(Stage::StatusPage, async { page.action.call(request).await });
         let rendering = Rendering {
             view: &page.view,
             ..self.rendering()
         };
-        let rendered = reply.await.and_then(|reply| reply.or_status(status).render(rendering));
+        let rendered = reply.await.and_then(|reply| {
+            let reply = reply.or_status(error.status());
+            reply.render(rendering)
+        });
         match rendered {
-            Ok(response) => response,
+            Ok(mut response) => {
+                // What the answer has said beside its body, such as `www-authenticate`, is still so.
+                for name in error.headers().keys() {
+                    if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+                        for value in error.headers().get_all(name) {
+                            response.headers_mut().append(name, value.clone());
+                        }
+                    }
+                }
+                response
+            }
             Err(error) => {
                 self.log(&error);
                 self.without_page(&error)
@@ -372,12 +393,12 @@ fn no_route(found: &Found<'_>) -> Error {
         Found::MethodNotAllowed(allow) => {
             let methods = allow.to_str().unwrap_or_default();
             Error::new(405, format!("the methods here are {methods}"))
-                .with_header(header::ALLOW, (*allow).clone())
+                .with_header(header::ALLOW, *allow)
         }
         Found::BadEncoding => Error::new(
             400,
             "the path is badly encoded: a `%` begins two hexadecimal digits",
         ),
-        _ => Error::not_found(),
+        _ => Error::from_status(404),
     }
 }

@@ -36,6 +36,8 @@ pub struct Request {
     head: Arc<Head>,
     body: RequestBody,
     pub(crate) upgrade: Option<OnUpgrade>,
+    /// Why a status page is asked.
+    cause: Option<Arc<Error>>,
 }
 
 /// All of a request but its body. Plugins before and after the controller see the same head.
@@ -88,7 +90,35 @@ impl Request {
             }),
             body,
             upgrade,
+            cause: None,
         }
+    }
+
+    /// The request once more, for a status page: its body is gone.
+    pub(crate) fn again(head: Arc<Head>, cause: Arc<Error>) -> Self {
+        Request {
+            head,
+            body: RequestBody::read_already(Bytes::new()),
+            upgrade: None,
+            cause: Some(cause),
+        }
+    }
+
+    /// Why a status page is asked: the error that is to be answered, or one with nothing but the
+    /// status and the headers of the answer that has no body. `None` in any other action.
+    ///
+    /// ```
+    /// use nova_core::{App, Reply, Request, json};
+    ///
+    /// async fn not_found(request: Request) -> Reply {
+    ///     let why = request.cause().and_then(|error| error.detail());
+    ///     json(&serde_json::json!({ "error": why.unwrap_or("there is nothing here") }))
+    /// }
+    ///
+    /// let app = App::builder().route((404, not_found)).build().unwrap();
+    /// ```
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
     }
 
     /// The head by itself, for what outlives the request.
