@@ -277,7 +277,9 @@ impl Head {
         };
         T::deserialize(&**extra).map_err(|error| {
             let wanted = std::any::type_name::<T>();
-            Error::internal(format!("the route's `extra` data is no `{wanted}`: {error}"))
+            Error::internal(format!(
+                "the route's `extra` data is no `{wanted}`: {error}"
+            ))
         })
     }
 

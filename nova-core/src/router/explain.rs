@@ -14,6 +14,10 @@ use crate::request::Head;
 /// How many routes are named that nearly match.
 const MOST: usize = 5;
 
+/// How far a path that is a segment longer is from one that is shorter. A wholly different segment
+/// is 1.
+const LENGTH: f64 = 0.5;
+
 /// Which route answers a request, or why none does: see [`Router::explain`](crate::Router::explain).
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -170,7 +174,10 @@ fn compare(
             .is_ok_and(|own| asked.host.is_some_and(|asked| own.matches(asked)))
     {
         let asked = asked.host.unwrap_or("none");
-        return Some((0.3, format!("it is for the host `{host}`, and not `{asked}`")));
+        return Some((
+            0.3,
+            format!("it is for the host `{host}`, and not `{asked}`"),
+        ));
     }
     if let Target::Protocol(_) = route.target {
         let protocol = &route.info.protocol;
@@ -183,7 +190,11 @@ fn compare(
     let is_head = asked.method == Method::HEAD && methods.iter().any(|one| one == "GET");
     let has = methods.is_empty() || methods.iter().any(|one| asked.method == one.as_str());
     if !has && !is_head {
-        let reason = format!("it answers {}, and not {}", methods.join(", "), asked.method);
+        let reason = format!(
+            "it answers {}, and not {}",
+            methods.join(", "),
+            asked.method
+        );
         return Some((0.1, reason));
     }
     let first = answering?;
@@ -201,11 +212,11 @@ fn distance(pattern: &Pattern, segments: &[&str]) -> (f64, Option<String>) {
         match (segment, given.next()) {
             (Segment::Rest(_), _) => return (distance, reason),
             (Segment::Binding(name), None) => {
-                distance += 1.0;
+                distance += LENGTH;
                 reason.get_or_insert_with(|| format!("it goes on with `/{{{name}}}`"));
             }
             (Segment::Static(text), None) => {
-                distance += 1.0;
+                distance += LENGTH;
                 reason.get_or_insert_with(|| format!("it goes on with `/{text}`"));
             }
             (Segment::Binding(_), Some(_)) => {}
@@ -224,7 +235,7 @@ fn distance(pattern: &Pattern, segments: &[&str]) -> (f64, Option<String>) {
     }
     let rest: Vec<&str> = given.map(|(_, segment)| *segment).collect();
     if !rest.is_empty() {
-        distance += rest.len() as f64;
+        distance += LENGTH * rest.len() as f64;
         reason.get_or_insert_with(|| format!("it ends before `/{}`", rest.join("/")));
     }
     (distance, reason)
@@ -241,7 +252,10 @@ impl fmt::Display for Explanation {
                 origin,
                 bindings,
             } => {
-                write!(f, "`{handler}` answers, by the route `{requests}` at {origin}")?;
+                write!(
+                    f,
+                    "`{handler}` answers, by the route `{requests}` at {origin}"
+                )?;
                 for (name, value) in bindings {
                     write!(f, "\n  {name} = {value:?}")?;
                 }
