@@ -153,6 +153,20 @@ impl Request {
         let body = self.body().await?;
         Kind::Json.decode(&body)
     }
+
+    /// The body as a form, as a `T`, whatever the content type says.
+    ///
+    /// # Errors
+    /// 400 if it is badly encoded, 422 with the name of each wrong field if it is no `T`, and
+    /// those of [`body`](Self::body). A form with files in it, `multipart/form-data`, is a 415:
+    /// [`multipart`](Self::multipart) reads those.
+    ///
+    /// # Cancel safety
+    /// As [`body`](Self::body)'s.
+    pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let body = self.body().await?;
+        Kind::Form.decode(&body)
+    }
 }
 
 impl Head {
