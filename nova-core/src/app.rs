@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config};
 use crate::controller::{Action, Controller};
+use crate::forwarded::Proxies;
 use crate::origin::{Origin, Source, SourceFile, shown};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
@@ -53,6 +54,7 @@ pub(crate) struct Core {
 pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) sessions: Arc<Store>,
+    pub(crate) proxies: Proxies,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
 }
@@ -62,6 +64,7 @@ impl Shared {
         Shared {
             pubsub: PubSub::new(),
             sessions: Arc::new(Store::new(&config.session)),
+            proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
         }
     }

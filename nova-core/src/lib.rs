@@ -45,8 +45,10 @@ mod body;
 mod build_error;
 mod config;
 mod controller;
+mod cookies;
 mod document;
 mod error;
+mod forwarded;
 mod life;
 mod log;
 mod origin;
@@ -73,7 +75,9 @@ pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
 pub use build_error::{BuildError, BuildErrors, NameKind};
-pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
+pub use config::{
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+};
 pub use controller::{Action, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use origin::Origin;

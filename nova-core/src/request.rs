@@ -1,7 +1,7 @@
 //! What a controller gets: the head of the request, which plugins share, and its body.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,9 @@ use tracing::Instrument;
 use crate::app::Shared;
 use crate::bindings::Bindings;
 use crate::body::RequestBody;
+use crate::cookies;
 use crate::error::{Error, Result};
+use crate::forwarded::Client;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
 use crate::security::AuthData;
@@ -195,9 +197,64 @@ impl Head {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of the other end of the connection; `None` for a connection in memory.
+    /// The value of the cookie of that name, as the client sent it: not decoded, but without quotes
+    /// around it. If the client has sent several, it is the first, which was set for the longest
+    /// path (RFC 6265 §5.4).
+    ///
+    /// ```
+    /// # use nova_core::testing;
+    /// let request = testing::request("GET", "/").header("cookie", "theme=dark; size=3");
+    /// let request = request.build();
+    /// assert_eq!(request.cookie("theme"), Some("dark"));
+    /// assert_eq!(request.cookies().count(), 2);
+    /// ```
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.cookies().find(|(sent, _)| *sent == name)?;
+        Some(value)
+    }
+
+    /// The names and values of all cookies. What is malformed in the header is passed over.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        cookies::sent(&self.headers)
+    }
+
+    /// The address of the other end of the connection; `None` for a connection in memory. Behind
+    /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The address of the client, as far as it is sure; `None` for a connection in memory.
+    ///
+    /// It is that of the [`peer`](Self::peer), unless that is one of the
+    /// [`trusted_proxies`](crate::ServerConfig::trusted_proxies): those are asked. The
+    /// [`forwarded_header`](crate::ServerConfig::forwarded_header) is read from its end, proxy by
+    /// proxy, and the first address that is no trusted proxy is the client's. What is malformed,
+    /// or no address, ends the way at the proxy that has written it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        Some(self.client()?.ip)
+    }
+
+    /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
+    /// spoke it, else `http`, which is what the server speaks.
+    ///
+    /// In `X-Forwarded-Proto`, the last value counts; in `Forwarded`, the one beside the client's
+    /// address.
+    pub fn scheme(&self) -> &'static str {
+        match self.is_secure() {
+            true => "https",
+            false => "http",
+        }
+    }
+
+    /// Whether the [`scheme`](Self::scheme) is `https`.
+    pub fn is_secure(&self) -> bool {
+        self.client().is_some_and(|client| client.is_secure)
+    }
+
+    fn client(&self) -> Option<Client> {
+        let peer = self.peer?.ip();
+        Some(self.app.proxies.client(peer, &self.headers))
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;
