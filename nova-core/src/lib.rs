@@ -51,6 +51,7 @@ mod error;
 mod forwarded;
 mod life;
 mod log;
+mod multipart;
 mod origin;
 pub mod panic;
 mod params;
@@ -69,17 +70,20 @@ mod service;
 mod session;
 mod stopping;
 pub mod testing;
+mod upload;
 mod views;
 
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
+pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use config::{
     Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
 };
 pub use controller::{Action, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
@@ -97,3 +101,4 @@ pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::Session;
 pub use stopping::Stopping;
+pub use upload::UploadedFile;

@@ -18,10 +18,11 @@ use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::bindings::Bindings;
-use crate::body::RequestBody;
+use crate::body::{BodyStream, RequestBody};
 use crate::cookies;
 use crate::error::{Error, Result};
 use crate::forwarded::Client;
+use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
 use crate::security::AuthData;
@@ -29,6 +30,8 @@ use crate::session::Session;
 
 const NO_PARAMS: &str =
     "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)";
+
+const NO_PARTS: &str = "send a form without parts (`application/x-www-form-urlencoded`)";
 
 /// One request: its [`Head`], to which it dereferences, and its body.
 ///
@@ -106,6 +109,35 @@ impl Request {
         self.body.read(&self.head.headers).await
     }
 
+    /// The body as it arrives, for what should not be held in memory as a whole. It can be taken
+    /// once, unless it was read before.
+    ///
+    /// # Errors
+    /// 500 if it was taken before; those of [`body`](Self::body) if that has failed.
+    pub fn body_stream(&mut self) -> Result<BodyStream> {
+        self.body.stream(&self.head.headers)
+    }
+
+    /// The parts of a form with files in it (`multipart/form-data`), as they arrive:
+    /// [`Multipart`] shows how. As [`body_stream`](Self::body_stream), it can be taken once.
+    ///
+    /// # Errors
+    /// 415 if the content type is another one, 400 if it names no boundary, and those of
+    /// [`body_stream`](Self::body_stream).
+    pub fn multipart(&mut self) -> Result<Multipart> {
+        let boundary = Multipart::boundary(&self.head.headers)?;
+        Ok(Multipart::new(self.body_stream()?, boundary))
+    }
+
+    /// Sets the longest body that is taken, in bytes, unless it was read already.
+    #[allow(
+        dead_code,
+        reason = "for the limits of a group, which the pipeline will know"
+    )]
+    pub(crate) fn limit_body(&mut self, bytes: usize) {
+        self.body.limit(bytes);
+    }
+
     /// The parameters in the body, as a `T`: a form or JSON, as the content type says.
     ///
     /// ```
@@ -166,6 +198,9 @@ impl Request {
     /// # Cancel safety
     /// As [`body`](Self::body)'s.
     pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if Multipart::boundary(&self.head.headers).is_ok() {
+            return Err(Error::new(415, NO_PARTS));
+        }
         let body = self.body().await?;
         Kind::Form.decode(&body)
     }
