@@ -81,7 +81,9 @@ pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
-pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
+pub use reply::{
+    IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, view,
+};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
 pub use router::{

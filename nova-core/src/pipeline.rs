@@ -73,18 +73,19 @@ impl Core {
         }
         let head = Arc::clone(request.head());
         let rendering = Rendering {
-            method: head.method(),
+            head: &head,
             views: &self.views,
             view: next.view(),
         };
         let answer = match before {
             Ok(Flow::Continue) => next.answer(request, rendering).await,
-            Ok(Flow::Stop(reply)) => reply.render(rendering).map(Answer::from),
+            Ok(Flow::Stop(reply)) => reply.render(rendering).await.map(Answer::from),
             Err(error) => Err(error),
         };
         let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
         run_after(chain, &head, &mut answer.response, name).await;
         keep_sound(&mut answer, name, &head);
+        answer.response.body_mut().sent_by(name, &head);
         if let Some((switch, upgrade)) = answer.switch {
             let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
             life.track_socket(socket.in_current_span());
@@ -131,7 +132,7 @@ impl<'t> Next<'t> {
                     // The call itself is inside: what an action does before its first await may
                     // panic too.
                     let reply = held(Stage::Controller, async { action.call(request).await });
-                    reply.await?.render(rendering).map(Answer::from)
+                    reply.await?.render(rendering).await.map(Answer::from)
                 }
                 Target::Protocol(handler) => open(&**handler, request, rendering).await,
             },
@@ -146,7 +147,7 @@ async fn open(
 ) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     match held(Stage::Handler, async { handler.open(request).await }).await? {
-        Opening::Refused(reply) => reply.render(rendering).map(Answer::from),
+        Opening::Refused(reply) => reply.render(rendering).await.map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
                 return Err(Error::new(400, "this connection cannot switch protocols"));
