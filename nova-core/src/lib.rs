@@ -69,6 +69,7 @@ mod stopping;
 pub mod testing;
 mod views;
 
+pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
@@ -85,7 +86,7 @@ pub use reply::{
     IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, view,
 };
 pub use request::{Head, Request};
-pub use response::{Response, ResponseBody};
+pub use response::{Response, ResponseBody, ResponseExt};
 pub use router::{
     Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
     protocol,

@@ -8,15 +8,17 @@ mod render;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use cookie::Cookie;
 use futures_util::Stream;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::response::ResponseBody;
+use crate::response::{self, ResponseBody};
 use file::File;
 pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, view};
 pub use into_reply::IntoReply;
@@ -226,6 +228,55 @@ impl Reply {
     ) -> Self {
         if let Some((name, value)) = self.checked(name, value) {
             self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// The same reply, which also sets this cookie on the client.
+    ///
+    /// ```
+    /// use nova_core::cookie::{Cookie, SameSite, time::Duration};
+    /// use nova_core::{Reply, redirect};
+    ///
+    /// fn chosen(theme: &str) -> Reply {
+    ///     let theme = Cookie::build(("theme", theme)).max_age(Duration::days(365));
+    ///     redirect("/").cookie(theme).cookie(("welcomed", "yes"))
+    /// }
+    /// ```
+    ///
+    /// What the cookie does not say is `HttpOnly; SameSite=Lax; Path=/`: scripts do not see it, other
+    /// sites' forms do not send it, all of this site gets it. `.http_only(false)`,
+    /// `.same_site(SameSite::Strict)` and `.path("/admin")` say otherwise. It ends with the browser,
+    /// unless it has a `max_age`. `.secure(true)` is for you to say where clients come by HTTPS;
+    /// `SameSite::None` brings it along. For who is logged in there is [`Session`](crate::Session).
+    ///
+    /// A name or value that no cookie can have (RFC 6265 §4.1.1), such as a value with spaces,
+    /// becomes a 500, with the reason in the log: percent-encode it.
+    #[must_use]
+    pub fn cookie<'c>(mut self, cookie: impl Into<Cookie<'c>>) -> Self {
+        match response::cookie::set(cookie.into()) {
+            Ok(cookie) => drop(self.headers.append(SET_COOKIE, cookie)),
+            Err(reason) => self.mistaken(reason),
+        }
+        self
+    }
+
+    /// The same reply, which also takes a cookie away from the client: by its name, if it was set
+    /// with the path and domain of [`cookie`](Self::cookie), or with its own.
+    ///
+    /// ```
+    /// use nova_core::cookie::Cookie;
+    /// use nova_core::redirect;
+    ///
+    /// let reply = redirect("/")
+    ///     .remove_cookie("theme")
+    ///     .remove_cookie(Cookie::build("filter").path("/admin"));
+    /// ```
+    #[must_use]
+    pub fn remove_cookie<'c>(mut self, cookie: impl Into<Cookie<'c>>) -> Self {
+        match response::cookie::removed(cookie.into()) {
+            Ok(cookie) => drop(self.headers.append(SET_COOKIE, cookie)),
+            Err(reason) => self.mistaken(reason),
         }
         self
     }

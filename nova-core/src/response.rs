@@ -1,12 +1,14 @@
 //! What goes back to the client.
 
 mod body;
+pub(crate) mod cookie;
 
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::error::Error;
 pub use body::ResponseBody;
+pub use cookie::ResponseExt;
 
 /// A rendered answer, as post plugins see it and may change it.
 pub type Response = http::Response<ResponseBody>;

@@ -104,12 +104,12 @@ pub fn view<T: Serialize + ?Sized>(context: &T) -> Reply {
 /// Its type is `application/octet-stream`, unless [`Reply::content_type`] says another.
 ///
 /// ```
-/// use futures_util::{StreamExt, stream};
-/// use nova_core::{Reply, Request, Result};
+/// use futures_util::stream;
+/// use nova_core::{Error, Reply, Request};
 ///
-/// async fn export(_request: Request) -> Result<Reply> {
-///     let rows = stream::iter(1..=1000).map(|id| Result::Ok(format!("{id},milk\n")));
-///     Ok(nova_core::stream(rows).content_type("text/csv; charset=utf-8"))
+/// async fn export(_request: Request) -> Reply {
+///     let rows = (1..=1000).map(|id| Ok::<_, Error>(format!("{id},milk\n")));
+///     nova_core::stream(stream::iter(rows)).content_type("text/csv; charset=utf-8")
 /// }
 /// ```
 ///
