@@ -83,7 +83,7 @@ pub use plugin::{
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
-    IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, view,
+    IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, value, view,
 };
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody, ResponseExt};

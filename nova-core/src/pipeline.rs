@@ -75,6 +75,7 @@ impl Core {
         let rendering = Rendering {
             head: &head,
             views: &self.views,
+            replies: &self.replies,
             view: next.view(),
         };
         let answer = match before {

@@ -2,6 +2,7 @@
 
 mod file;
 mod forms;
+mod handlers;
 mod into_reply;
 mod render;
 
@@ -20,12 +21,14 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::response::{self, ResponseBody};
 use file::File;
-pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, view};
+pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
+pub(crate) use handlers::ReplyHandlers;
+use handlers::Value;
 pub use into_reply::IntoReply;
 pub(crate) use render::Rendering;
 
 /// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],
-/// [`html`], [`bytes`], [`stream`] or [`sendfile`].
+/// [`html`], [`bytes`], [`stream`] or [`sendfile`]; or by [`value`], from a type of the app's own.
 ///
 /// Each form but `redirect` is also a method, for behind [`status`]. Status, headers and body may
 /// come in any order.
@@ -64,6 +67,7 @@ enum Content {
     },
     Stream(ResponseBody),
     File(File),
+    Value(Value),
 }
 
 /// The statuses of a redirect: the client goes to the `location` by itself (RFC 9110 §15.4).
@@ -155,6 +159,12 @@ impl Reply {
     #[must_use]
     pub fn sendfile(self, path: impl Into<PathBuf>) -> Self {
         self.with_content(Content::File(File::new(path.into())))
+    }
+
+    /// The same reply with a value that the handler of its type renders.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.with_content(Content::Value(Value::new(value)))
     }
 
     /// The same file without its first `bytes`. Behind its end there is nothing: an empty body.
@@ -337,7 +347,15 @@ impl Reply {
         }
     }
 
-    /// The bytes of the body; none yet if it is a view, a stream or a file.
+    /// The [value](Self::value) that is rendered, if it is a `T`, for tests.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        match &self.content {
+            Content::Value(value) => value.get(),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the body; none yet if it is a view, a stream, a file or a value.
     pub fn body(&self) -> &[u8] {
         match &self.content {
             Content::Json(bytes) | Content::Bytes(bytes, _) => bytes,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::stream;
 use nova_core::testing::TestClient;
-use nova_core::{App, Reply, Request, sendfile};
+use nova_core::{App, Reply, Request, sendfile, value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -19,6 +19,12 @@ async fn broken(_request: Request) -> Reply {
 
 async fn missing(_request: Request) -> Reply {
     sendfile("no/such/file.txt")
+}
+
+struct Xml;
+
+async fn unknown(_request: Request) -> Reply {
+    value(Xml)
 }
 
 /// Keeps what is logged.
@@ -46,7 +52,7 @@ impl<'w> MakeWriter<'w> for Lines {
 }
 
 #[tokio::test]
-async fn a_broken_stream_is_logged_with_its_route_and_a_missing_file_with_its_path() {
+async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
@@ -59,7 +65,8 @@ async fn a_broken_stream_is_logged_with_its_route_and_a_missing_file_with_its_pa
         .action("reports::export", broken)
         .action("missing", missing)
         .route(("/export/{id}", "reports::export"))
-        .route(("/missing", "missing"));
+        .route(("/missing", "missing"))
+        .route(("/unknown", unknown));
     let client = TestClient::new(app.build().unwrap());
     let mut connection = client.connect();
     let request = b"GET /export/7 HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -67,6 +74,7 @@ async fn a_broken_stream_is_logged_with_its_route_and_a_missing_file_with_its_pa
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();
     assert_eq!(client.get("/missing").await.status(), 404);
+    assert_eq!(client.get("/unknown").await.status(), 500);
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let id = answer.split("x-correlation-id: ").nth(1).unwrap();
@@ -86,4 +94,7 @@ async fn a_broken_stream_is_logged_with_its_route_and_a_missing_file_with_its_pa
     for expected in ["DEBUG", "/missing"] {
         assert!(missing.unwrap().contains(expected), "{expected}: {log}");
     }
+
+    let unknown = log.lines().find(|line| line.contains("reply_log::Xml"));
+    assert!(unknown.unwrap().contains(".reply_handler("), "{log}");
 }

@@ -150,3 +150,30 @@ where
 pub fn sendfile(path: impl Into<PathBuf>) -> Reply {
     Reply::empty().sendfile(path)
 }
+
+/// An answer of the app's own form: a value that is rendered by the handler of its type, which the
+/// app registers with [`AppBuilder::reply_handler`](crate::AppBuilder::reply_handler).
+///
+/// ```
+/// use nova_core::{IntoReply, Reply, Result, value};
+///
+/// struct Xml(String);
+///
+/// fn feed() -> Reply {
+///     value(Xml("<feed/>".into())).header("cache-control", "max-age=60")
+/// }
+///
+/// // Then actions can return an `Xml` as it is.
+/// impl IntoReply for Xml {
+///     fn into_reply(self) -> Result<Reply> {
+///         Ok(value(self))
+///     }
+/// }
+/// # assert_eq!(feed().downcast_ref::<Xml>().unwrap().0, "<feed/>");
+/// ```
+///
+/// The status and the headers that this reply has win over those of the handler's. A type without a
+/// handler becomes a 500; the log names the type, and the call that registers a handler.
+pub fn value<T: Send + Sync + 'static>(value: T) -> Reply {
+    Reply::empty().value(value)
+}

@@ -6,17 +6,18 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Content, Reply};
+use super::{Content, Reply, ReplyHandlers};
 use crate::error::Result;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
 use crate::views::Views;
 
 /// What a reply is rendered with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Rendering<'r> {
     pub(crate) head: &'r Arc<Head>,
     pub(crate) views: &'r Views,
+    pub(crate) replies: &'r ReplyHandlers,
     /// The view that is named after who answers.
     pub(crate) view: &'r str,
 }
@@ -27,14 +28,14 @@ impl Reply {
     /// # Errors
     /// The first mistake in making the reply, or why it cannot be rendered.
     pub(crate) async fn render(mut self, with: Rendering<'_>) -> Result<Response> {
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
+        self = self.sound()?;
+        // What waits is behind a pointer: it would make every request's future larger.
+        if let Content::Value(value) = self.content {
+            self.content = Content::Empty;
+            self = Box::pin(self.handled(value, with)).await?.sound()?;
         }
         // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content.
-        if self
-            .status
-            .is_some_and(|status| matches!(status.as_u16(), 204 | 205 | 304))
-        {
+        if let Some(204 | 205 | 304) = self.status.as_ref().map(StatusCode::as_u16) {
             self.content = Content::Empty;
         }
         let fixed = |content_type| Some(HeaderValue::from_static(content_type));
@@ -56,9 +57,9 @@ impl Reply {
             Content::Stream(body) => (body, fixed("application/octet-stream")),
             Content::File(file) => {
                 let content_type = file.content_type();
-                // Behind a pointer: it would make every request's future larger.
                 (Box::pin(file.open()).await?, Some(content_type))
             }
+            Content::Value(again) => return Err(again.answers_a_value()),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.unwrap_or(usual);
@@ -68,5 +69,12 @@ impl Reply {
             headers.entry(CONTENT_TYPE).or_insert(content_type);
         }
         Ok(response)
+    }
+
+    fn sound(self) -> Result<Self> {
+        match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => Ok(self),
+        }
     }
 }
