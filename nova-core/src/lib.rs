@@ -39,14 +39,18 @@
 //! ]
 //! ```
 
+mod accept;
 mod app;
 mod bindings;
 mod body;
 mod build_error;
 mod config;
 mod controller;
+mod dev_facts;
 mod document;
 mod error;
+mod error_page;
+mod failure;
 mod life;
 mod log;
 mod origin;
@@ -55,6 +59,7 @@ mod params;
 pub mod password;
 mod pipeline;
 mod plugin;
+mod problem;
 mod protocol;
 mod reply;
 mod request;
@@ -88,8 +93,8 @@ pub use reply::{
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody, ResponseExt};
 pub use router::{
-    Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
-    protocol,
+    Explanation, Group, Handler, IntoHandler, IntoRoute, NearRoute, Outcome, PathOrStatus, Route,
+    RouteChanges, RouteInfo, RouteOptions, Router, methods, protocol,
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};

@@ -205,6 +205,12 @@ impl Reply {
         self
     }
 
+    /// The same reply, with `status` unless it has one.
+    pub(crate) fn or_status(mut self, status: StatusCode) -> Self {
+        self.status.get_or_insert(status);
+        self
+    }
+
     /// The same reply with this content type, such as `image/png`, in place of the usual one.
     #[must_use]
     pub fn content_type(self, content_type: impl TryInto<HeaderValue>) -> Self {

@@ -1,5 +1,7 @@
 //! HTML from templates: what a [`view`](crate::view) is rendered with.
 
+mod paths;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,12 +15,16 @@ use regex::Regex;
 use crate::build_error::{BuildError, NameKind, nearest};
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile, shown};
+use crate::router::Router;
+pub(crate) use paths::PathUse;
 
 /// The templates of an app, by the names that replies call them by.
 pub(crate) struct Views {
     templates: Environment<'static>,
     /// For messages.
     folder: Option<PathBuf>,
+    /// The paths that they ask for.
+    uses: Vec<PathUse>,
 }
 
 /// What a file among the views is, by the end of its name.
@@ -68,6 +74,7 @@ impl Default for Views {
         Views {
             templates,
             folder: None,
+            uses: Vec::new(),
         }
     }
 }
@@ -94,8 +101,20 @@ impl Views {
         }
         for source in sources {
             views.check_names(&source, errors);
+            views.uses.extend(paths::uses(&source));
         }
         views
+    }
+
+    /// The same views, which can make paths of the routes of `router`.
+    pub(crate) fn with_paths_of(mut self, router: &Router) -> Self {
+        paths::add_function(&mut self.templates, router);
+        self
+    }
+
+    /// The paths of named routes that they ask for.
+    pub(crate) fn uses(&self) -> &[PathUse] {
+        &self.uses
     }
 
     fn add(

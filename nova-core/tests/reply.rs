@@ -7,14 +7,15 @@
 
 use nova_core::testing::TestClient;
 use nova_core::{
-    App, Error, IntoReply, Reply, Request, Result, ResultExt, bytes, html, json, redirect, status,
-    text,
+    App, Environment, Error, IntoReply, Reply, Request, Result, ResultExt, bytes, html, json,
+    redirect, status, text,
 };
 use serde_json::json;
 
 /// The answers of an app whose only action this is, at `/`.
 fn client<R: IntoReply + 'static>(answer: fn() -> R) -> TestClient {
     let app = App::builder()
+        .environment(Environment::Prod)
         .action("answer", move |_: Request| {
             let reply = answer().into_reply();
             async move { reply }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use nova_core::testing::TestClient;
 use nova_core::{
-    App, AppBuilder, Error, Head, IntoReply, Reply, Request, Result, bytes, json, value,
+    App, AppBuilder, Environment, Error, Head, IntoReply, Reply, Request, Result, bytes, json,
+    value,
 };
 
 struct Xml(&'static str);
@@ -73,7 +74,8 @@ async fn the_status_and_headers_of_the_controller_win_over_those_of_the_handler(
 
 #[tokio::test]
 async fn what_nobody_renders_is_a_500() {
-    let response = answered(App::builder(), || Xml("feed")).await;
+    let app = App::builder().environment(Environment::Prod);
+    let response = answered(app, || Xml("feed")).await;
     assert_eq!(response.status(), 500);
     assert!(!response.text().contains("Xml"), "{}", response.text());
 }

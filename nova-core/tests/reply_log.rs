@@ -83,7 +83,7 @@ async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
     for expected in [
         "ERROR",
         "GET /export/7",
-        "/export/{id} (reports::export",
+        "any /export/{id} → reports::export",
         id,
     ] {
         assert!(broken.unwrap().contains(expected), "{expected}: {log}");

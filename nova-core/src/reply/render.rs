@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
@@ -16,7 +17,7 @@ use crate::views::Views;
 #[derive(Clone, Copy)]
 pub(crate) struct Rendering<'r> {
     pub(crate) head: &'r Arc<Head>,
-    pub(crate) views: &'r Views,
+    pub(crate) views: &'r ArcSwap<Views>,
     pub(crate) replies: &'r ReplyHandlers,
     /// The view that is named after who answers.
     pub(crate) view: &'r str,
@@ -51,7 +52,7 @@ impl Reply {
             Content::Bytes(bytes, content_type) => (bytes.into(), fixed(content_type)),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
-                let (page, content_type) = with.views.render(name, &context)?;
+                let (page, content_type) = with.views.load().render(name, &context)?;
                 (Bytes::from(page).into(), fixed(content_type))
             }
             Content::Stream(body) => (body, fixed("application/octet-stream")),

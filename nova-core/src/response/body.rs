@@ -110,11 +110,11 @@ impl ResponseBody {
     }
 
     /// Says whose the body is, for the log. It costs nothing where all bytes are there.
-    pub(crate) fn sent_by(&mut self, route: &str, head: &Head) {
+    pub(crate) fn sent_by(&mut self, route: &dyn fmt::Display, head: &Head) {
         if let Inner::Flowing(flowing) = &mut self.0 {
             flowing.sender = Some(Sender {
                 request: format!("{} {}", head.method(), head.path()),
-                route: route.to_owned(),
+                route: route.to_string(),
                 span: Span::current(),
             });
         }
