@@ -144,6 +144,8 @@ pub enum NameKind {
     Protocol,
     /// A handler of such a protocol.
     Handler,
+    /// A route that has a name.
+    Route,
     /// An HTTP method.
     Method,
     /// A security function.
@@ -163,6 +165,7 @@ impl fmt::Display for NameKind {
             NameKind::Plugin => "plugin",
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
+            NameKind::Route => "route",
             NameKind::Method => "method",
             NameKind::Security => "security function",
             NameKind::View => "view",
@@ -203,6 +206,11 @@ impl BuildError {
                 NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
+            BuildError::DuplicateName {
+                kind: NameKind::Route,
+                name,
+                ..
+            } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
                 let article = if *kind == NameKind::Action { "an" } else { "a" };
                 write!(f, "{article} {kind} is registered as `{name}` already")

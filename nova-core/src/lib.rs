@@ -39,6 +39,7 @@
 //! ]
 //! ```
 
+mod accept;
 mod app;
 mod bindings;
 mod body;
@@ -46,8 +47,11 @@ mod build_error;
 mod config;
 mod controller;
 mod cookies;
+mod dev_facts;
 mod document;
 mod error;
+mod error_page;
+mod failure;
 mod forwarded;
 mod life;
 mod log;
@@ -58,7 +62,9 @@ mod params;
 pub mod password;
 mod pipeline;
 mod plugin;
+mod problem;
 mod protocol;
+mod reload;
 mod reply;
 mod request;
 mod response;
@@ -93,8 +99,8 @@ pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
 pub use router::{
-    Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
-    protocol,
+    Explanation, Group, Handler, IntoHandler, IntoRoute, NearRoute, Outcome, PathOrStatus, Route,
+    RouteChanges, RouteInfo, RouteOptions, Router, methods, protocol,
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};

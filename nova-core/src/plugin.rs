@@ -96,6 +96,8 @@ pub(crate) struct NamedPlugin {
     /// What the router file calls it, for the log.
     pub(crate) name: Arc<str>,
     pub(crate) code: Arc<dyn ErasedPlugin>,
+    /// How the list has it, options included.
+    pub(crate) written: Arc<str>,
 }
 
 /// [`Plugin`] with its futures boxed, as a route table can store it.

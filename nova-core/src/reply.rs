@@ -1,5 +1,6 @@
 //! What a controller returns: data, of which the framework makes the response.
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
@@ -46,10 +47,10 @@ enum Content {
 }
 
 /// What a reply is rendered with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Rendering<'r> {
     pub(crate) method: &'r Method,
-    pub(crate) views: &'r Views,
+    pub(crate) views: &'r ArcSwap<Views>,
     /// The view that is named after who answers.
     pub(crate) view: &'r str,
 }
@@ -157,6 +158,12 @@ impl Reply {
         self
     }
 
+    /// The same reply, with `status` unless it has one.
+    pub(crate) fn or_status(mut self, status: StatusCode) -> Self {
+        self.status.get_or_insert(status);
+        self
+    }
+
     /// The same reply with this header, in place of any of that name.
     ///
     /// A name or value that no header can have, such as one with a line break, becomes a 500,
@@ -239,7 +246,7 @@ impl Reply {
             Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
-                let (page, content_type) = with.views.render(name, &context)?;
+                let (page, content_type) = with.views.load().render(name, &context)?;
                 (page.into(), Some(content_type), StatusCode::OK)
             }
         };

@@ -1,6 +1,6 @@
 //! What a controller gets: the head of the request, which plugins share, and its body.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
@@ -25,6 +25,7 @@ use crate::forwarded::Client;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
+use crate::router::Router;
 use crate::security::AuthData;
 use crate::session::Session;
 
@@ -40,6 +41,8 @@ pub struct Request {
     head: Arc<Head>,
     body: RequestBody,
     pub(crate) upgrade: Option<OnUpgrade>,
+    /// Why a status page is asked.
+    cause: Option<Arc<Error>>,
 }
 
 /// All of a request but its body. Plugins before and after the controller see the same head.
@@ -54,6 +57,8 @@ pub struct Head {
     pub(crate) params: Option<Params>,
     /// What the group's security function knows.
     pub(crate) auth_data: Option<AuthData>,
+    /// What the route has for who answers.
+    pub(crate) extra: Option<Arc<serde_json::Value>>,
     app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
@@ -82,6 +87,7 @@ impl Request {
                 bindings: Bindings::default(),
                 params: None,
                 auth_data: None,
+                extra: None,
                 app,
                 session: OnceLock::new(),
                 answered: AtomicBool::new(false),
@@ -89,7 +95,35 @@ impl Request {
             }),
             body,
             upgrade,
+            cause: None,
         }
+    }
+
+    /// The request once more, for a status page: its body is gone.
+    pub(crate) fn again(head: Arc<Head>, cause: Arc<Error>) -> Self {
+        Request {
+            head,
+            body: RequestBody::read_already(Bytes::new()),
+            upgrade: None,
+            cause: Some(cause),
+        }
+    }
+
+    /// Why a status page is asked: the error that is to be answered, or one with nothing but the
+    /// status and the headers of the answer that has no body. `None` in any other action.
+    ///
+    /// ```
+    /// use nova_core::{App, Reply, Request, json};
+    ///
+    /// async fn not_found(request: Request) -> Reply {
+    ///     let why = request.cause().and_then(|error| error.detail());
+    ///     json(&serde_json::json!({ "error": why.unwrap_or("there is nothing here") }))
+    /// }
+    ///
+    /// let app = App::builder().route((404, not_found)).build().unwrap();
+    /// ```
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
     }
 
     /// The head by itself, for what outlives the request.
@@ -331,6 +365,63 @@ impl Head {
         })
     }
 
+    /// The `extra` data of the route, as a `T`: what one action needs to know to serve several routes.
+    ///
+    /// ```toml
+    /// routes = [
+    ///     ["/news/{id}",   "pages::show", { extra = { folder = "news" } }],
+    ///     ["/events/{id}", "pages::show", { extra = { folder = "events" } }],
+    /// ]
+    /// ```
+    ///
+    /// # Errors
+    /// 500 if the route has none, or it is no `T`.
+    pub fn extra<T: DeserializeOwned>(&self) -> Result<T> {
+        let Some(extra) = &self.extra else {
+            let missing = "the route has no `extra` data: give it some in its options";
+            return Err(Error::internal(missing));
+        };
+        T::deserialize(&**extra).map_err(|error| {
+            let wanted = std::any::type_name::<T>();
+            Error::internal(format!("the route's `extra` data is no `{wanted}`: {error}"))
+        })
+    }
+
+    /// The path of the route that is named `name`, with these values for what it binds; each is
+    /// percent-encoded as one segment.
+    ///
+    /// ```
+    /// use nova_core::{App, Request, Result, methods, redirect, Reply};
+    ///
+    /// async fn show(request: Request) -> Result<String> {
+    ///     request.binding("id")
+    /// }
+    ///
+    /// async fn latest(request: Request) -> Result<Reply> {
+    ///     Ok(redirect(&request.path_for("note", &[("id", &7)])?))
+    /// }
+    ///
+    /// let app = App::builder()
+    ///     .route(("/notes/{id}", show, methods(["get"]).name("note")))
+    ///     .route(("/latest", latest, methods(["get"])))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    ///
+    /// Views have it as `{{ path_for("note", id=note.id) }}`; a name that is written out there is
+    /// checked when the app is built.
+    ///
+    /// # Errors
+    /// 500 if there is no such route, if it binds other names, or if a value is empty.
+    pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
+        self.app.router.path_for(name, values)
+    }
+
+    /// The routes of the app.
+    pub fn router(&self) -> &Router {
+        &self.app.router
+    }
+
     /// The query string, as a `T`. No query string is an empty one.
     ///
     /// # Errors
@@ -443,6 +534,7 @@ impl Clone for Head {
             bindings: self.bindings.clone(),
             params: self.params.clone(),
             auth_data: self.auth_data.clone(),
+            extra: self.extra.clone(),
             app: Arc::clone(&self.app),
             session: self.session.clone(),
             answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),

@@ -47,6 +47,7 @@ use crate::body::RequestBody;
 use crate::config::Config;
 use crate::protocol::Upgraded;
 use crate::request::Request;
+use crate::router::Router;
 use crate::security::Access;
 use crate::server::Served;
 use crate::service::ServiceContext;
@@ -413,7 +414,7 @@ impl RequestBuilder<ByHand> {
         let body = RequestBody::read_already(self.parts.body);
         let shared = Arc::new(Shared {
             pubsub: self.purpose.pubsub.unwrap_or_default(),
-            ..Shared::new(&Config::default())
+            ..Shared::new(&Config::default(), Router::empty())
         });
         let mut request = Request::new(head.into_parts().0, body, self.parts.peer, shared);
         for (name, value) in &self.purpose.bindings {

@@ -71,6 +71,13 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
     deserializer.deserialize_any(Bytes)
 }
 
+/// As [`bytes`], for a value that may be left out.
+pub(crate) fn bytes_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    bytes(deserializer).map(Some)
+}
+
 /// Longer ones are slips of the pen, and could not be added to the clock.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 

@@ -6,10 +6,12 @@ use serde::{Serialize, Serializer};
 
 use crate::origin::Origin;
 
-/// One route of an app, as `App::routes` lists it.
+/// One route of an app, as [`Router::routes`](crate::Router::routes) lists it.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct RouteInfo {
+    /// The status of answers without a body that it answers below its path; `None` for a route.
+    pub status: Option<u16>,
     /// The methods that it answers, such as `GET`; none for all.
     pub methods: Vec<String>,
     /// The host that it is for; `None` for all.
@@ -20,7 +22,7 @@ pub struct RouteInfo {
     pub protocol: String,
     /// Who answers, such as `notes_api::show`.
     pub handler: String,
-    /// The name that paths are made by; see `Head::path_for`.
+    /// The name that paths are made by; see [`Head::path_for`](crate::Head::path_for).
     pub name: Option<String>,
     /// The security function of its group.
     pub security: Option<String>,
@@ -41,22 +43,28 @@ pub struct NearRoute {
     pub reason: String,
 }
 
+impl RouteInfo {
+    /// What it answers: `GET, HEAD example.com/notes/{id}`, `ws /notifications`, `404 /api`; `any`
+    /// stands for all methods.
+    pub fn requests(&self) -> String {
+        let first = match (self.status, &*self.methods) {
+            (Some(status), _) => status.to_string(),
+            (None, _) if self.protocol != "http" => self.protocol.clone(),
+            (None, []) => "any".to_owned(),
+            (None, some) => some.join(", "),
+        };
+        let host = self.host.as_deref().unwrap_or_default();
+        format!("{first} {host}{}", self.path)
+    }
+}
+
 fn as_text<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(origin)
 }
 
-/// `GET, HEAD /api/notes/{id} → notes_api::show (router.toml:14:5)`.
+/// `GET /api/notes/{id} → notes_api::show (router.toml:14:5)`.
 impl fmt::Display for RouteInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let methods = match &*self.methods {
-            [] => "*".to_owned(),
-            some => some.join(", "),
-        };
-        let host = self.host.as_deref().unwrap_or_default();
-        write!(
-            f,
-            "{methods} {host}{} → {} ({})",
-            self.path, self.handler, self.origin
-        )
+        write!(f, "{} → {} ({})", self.requests(), self.handler, self.origin)
     }
 }
