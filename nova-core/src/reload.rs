@@ -45,7 +45,12 @@ impl fmt::Display for Changes {
             (true, _) => write!(f, "{}", self.routes),
             (false, true) => write!(f, "views changed: {}", self.views.join(", ")),
             (false, false) => {
-                write!(f, "{}\nviews changed: {}", self.routes, self.views.join(", "))
+                write!(
+                    f,
+                    "{}\nviews changed: {}",
+                    self.routes,
+                    self.views.join(", ")
+                )
             }
         }
     }
@@ -77,11 +82,7 @@ async fn pending(_watcher: Option<RecommendedWatcher>) {
 }
 
 /// Reloads whenever `asked` says so, and in `dev` whenever a file is saved. It never ends.
-pub(crate) async fn keep_reloading(
-    core: &Arc<Core>,
-    log: &Log,
-    mut asked: mpsc::Receiver<()>,
-) {
+pub(crate) async fn keep_reloading(core: &Arc<Core>, log: &Log, mut asked: mpsc::Receiver<()>) {
     let (saved, mut saves) = mpsc::channel(1);
     let watcher = match core.config.environment {
         Environment::Dev => watch(core, saved),

@@ -96,7 +96,7 @@ fn expected(message: &str) -> Option<Value> {
         let digits = expected.split(|c: char| !c.is_ascii_digit());
         let length: Option<usize> = digits
             .filter(|digits| !digits.is_empty())
-            .last()?
+            .next_back()?
             .parse()
             .ok();
         length.filter(|length| *length <= MADE_UP)

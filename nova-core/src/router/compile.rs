@@ -222,7 +222,10 @@ impl Compiler<'_> {
         if let Some((name, origin)) = &route.name {
             self.names.add(name, path, origin, self.errors);
         }
-        let at = self.by_host.iter().position(|(host, _)| *host == group.host);
+        let at = self
+            .by_host
+            .iter()
+            .position(|(host, _)| *host == group.host);
         let at = at.unwrap_or_else(|| {
             self.by_host.push((group.host.clone(), Paths::default()));
             self.by_host.len() - 1

@@ -170,7 +170,10 @@ fn compare(
             .is_ok_and(|own| asked.host.is_some_and(|asked| own.matches(asked)))
     {
         let asked = asked.host.unwrap_or("none");
-        return Some((0.3, format!("it is for the host `{host}`, and not `{asked}`")));
+        return Some((
+            0.3,
+            format!("it is for the host `{host}`, and not `{asked}`"),
+        ));
     }
     if let Target::Protocol(_) = route.target {
         let protocol = &route.info.protocol;
@@ -183,7 +186,11 @@ fn compare(
     let is_head = asked.method == Method::HEAD && methods.iter().any(|one| one == "GET");
     let has = methods.is_empty() || methods.iter().any(|one| asked.method == one.as_str());
     if !has && !is_head {
-        let reason = format!("it answers {}, and not {}", methods.join(", "), asked.method);
+        let reason = format!(
+            "it answers {}, and not {}",
+            methods.join(", "),
+            asked.method
+        );
         return Some((0.1, reason));
     }
     let first = answering?;
@@ -241,7 +248,10 @@ impl fmt::Display for Explanation {
                 origin,
                 bindings,
             } => {
-                write!(f, "`{handler}` answers, by the route `{requests}` at {origin}")?;
+                write!(
+                    f,
+                    "`{handler}` answers, by the route `{requests}` at {origin}"
+                )?;
                 for (name, value) in bindings {
                     write!(f, "\n  {name} = {value:?}")?;
                 }

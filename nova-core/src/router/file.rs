@@ -406,8 +406,8 @@ fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
         }
         DeValue::Table(table) => {
             let entries = table.iter();
-            let entries =
-                entries.map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref())?)));
+            let entries = entries
+                .map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref())?)));
             serde_json::Value::Object(entries.collect::<Option<_>>()?)
         }
     })

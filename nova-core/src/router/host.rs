@@ -39,9 +39,7 @@ impl Host {
                     .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
         };
         if !name.split('.').all(is_label) {
-            return Err(
-                "a host is `example.com`, or `*.example.com` for all below it".to_owned(),
-            );
+            return Err("a host is `example.com`, or `*.example.com` for all below it".to_owned());
         }
         Ok(match host.strip_prefix('*') {
             Some(below) => Host::Below(below.into()),
@@ -115,7 +113,10 @@ mod tests {
     fn what_is_no_host_says_what_to_write() {
         for (text, said) in [
             ("https://example.com/a", "no scheme: `example.com`"),
-            ("example.com:8080", "neither a port nor a path: `example.com`"),
+            (
+                "example.com:8080",
+                "neither a port nor a path: `example.com`",
+            ),
             ("example.com/a", "`example.com`"),
             ("*example.com", "`*.example.com`"),
             ("a b", "`*.example.com`"),

@@ -65,6 +65,12 @@ fn as_text<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Er
 /// `GET /api/notes/{id} → notes_api::show (router.toml:14:5)`.
 impl fmt::Display for RouteInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {} ({})", self.requests(), self.handler, self.origin)
+        write!(
+            f,
+            "{} → {} ({})",
+            self.requests(),
+            self.handler,
+            self.origin
+        )
     }
 }

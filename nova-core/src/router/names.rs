@@ -104,7 +104,9 @@ impl Names {
         let Some((pattern, _)) = self.0.get(name) else {
             return Err(self.unknown(name));
         };
-        let unknown = given.clone().find(|given| !pattern.names().any(|own| own == *given));
+        let unknown = given
+            .clone()
+            .find(|given| !pattern.names().any(|own| own == *given));
         if let Some(unknown) = unknown {
             let bound = listed(pattern.names());
             return Err(format!(
@@ -189,7 +191,11 @@ mod tests {
             ("nots", vec![], "a similar name is `note`"),
             ("zzz", vec![], "name one with `{ name = \"zzz\" }`"),
             ("note", vec![], "needs a value for `id`"),
-            ("note", vec![("id", "7"), ("x", "1")], "has no `x`: it binds `id`"),
+            (
+                "note",
+                vec![("id", "7"), ("x", "1")],
+                "has no `x`: it binds `id`",
+            ),
             ("note", vec![("id", "")], "`id` cannot be ``"),
             ("note", vec![("id", "..")], "`id` cannot be `..`"),
         ] {

@@ -49,7 +49,9 @@ pub(crate) fn plugin_without_options(plugin: impl Plugin) -> PluginFactory {
 }
 
 /// A plugin that is made of its options.
-pub(crate) fn plugin_with_options<O, P>(make: impl Fn(O) -> P + Send + Sync + 'static) -> PluginFactory
+pub(crate) fn plugin_with_options<O, P>(
+    make: impl Fn(O) -> P + Send + Sync + 'static,
+) -> PluginFactory
 where
     O: DeserializeOwned,
     P: Plugin,

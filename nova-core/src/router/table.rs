@@ -79,7 +79,6 @@ impl Table {
         let mut pages = std::iter::once(first).chain(pages);
         pages.find(|page| page.is_for(host.as_deref(), &segments))
     }
-
 }
 
 impl Matcher {
