@@ -74,14 +74,16 @@ pub use nova_pubsub as pubsub;
 pub use app::{App, AppBuilder};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
-pub use controller::{Action, Controller};
+#[doc(hidden)]
+pub use controller::ActionMethod;
+pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use origin::Origin;
 pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
-pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
+pub use reply::{IntoError, IntoReply, Reply, json, redirect, status, text, view};
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody};
 pub use router::{
