@@ -42,9 +42,9 @@ proptest! {
         requests in written::requests(),
     ) {
         runtime().block_on(async {
-            let router = Router::new(&routes);
-            prop_assert!(router.is_some(), "routes without a conflict are refused");
-            let Some(router) = router else { return Ok(()) };
+            let router = Router::new(&routes).map_err(|errors| {
+                TestCaseError::fail(format!("routes without a conflict are refused: {errors}"))
+            })?;
             for request in &requests {
                 let (method, path) = (request.method, request.path(&routes));
                 let expected = model::answer(&routes, method, &path);
@@ -60,6 +60,12 @@ proptest! {
         routes in written::routes(),
     ) {
         let _guard = runtime().enter();
-        prop_assert_eq!(Router::new(&routes).is_none(), model::conflict(&routes));
+        match Router::new(&routes) {
+            Ok(_) => prop_assert!(!model::conflict(&routes), "a conflict is not noticed"),
+            Err(errors) => {
+                prop_assert!(real::are_conflicts(&errors), "good routes are refused: {errors}");
+                prop_assert!(model::conflict(&routes), "there is no conflict: {errors}");
+            }
+        }
     }
 }

@@ -7,18 +7,20 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// A route as it is declared: the `prefix` of its group, its `path` and its `methods`.
+/// A route: as it is declared, and what that means.
 #[derive(Clone)]
 pub(crate) struct Route {
-    pub(crate) prefix: Vec<Segment>,
-    pub(crate) path: Vec<Segment>,
+    /// The prefix of its group; empty for none.
+    pub(crate) prefix: String,
+    pub(crate) path: String,
     /// `None` for all.
     pub(crate) methods: Option<Vec<String>>,
+    segments: Vec<Segment>,
 }
 
-/// A part of a route's path. The order is that of precedence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Segment {
+/// A part of a route's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
     Static(String),
     Binding(String),
     Rest(String),
@@ -120,15 +122,36 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 impl Route {
-    /// All of its path.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.prefix.iter().chain(&self.path)
+    /// A route with this declaration, which is a right one.
+    pub(crate) fn new(prefix: String, path: String, methods: Option<Vec<String>>) -> Self {
+        let segments = [&prefix, &path]
+            .into_iter()
+            .flat_map(|text| text.split('/'));
+        Route {
+            segments: segments.filter_map(Segment::read).collect(),
+            prefix,
+            path,
+            methods,
+        }
+    }
+
+    /// Its static segments by their text, `None` for a binding, up to the rest, if it has one.
+    pub(crate) fn before_rest(&self) -> impl Iterator<Item = Option<&str>> {
+        self.segments.iter().map_while(|segment| match segment {
+            Segment::Static(text) => Some(Some(text.as_str())),
+            Segment::Binding(_) => Some(None),
+            Segment::Rest(_) => None,
+        })
+    }
+
+    pub(crate) fn has_rest(&self) -> bool {
+        matches!(self.segments.last(), Some(Segment::Rest(_)))
     }
 
     /// Whether the route matches the path, if it were the only one.
     fn fits(&self, path: &[&str]) -> bool {
         let mut path = path.iter();
-        for segment in self.segments() {
+        for segment in &self.segments {
             let fits = match segment {
                 Segment::Static(text) => path.next() == Some(&text.as_str()),
                 Segment::Binding(_) => path.next().is_some(),
@@ -149,7 +172,7 @@ impl Route {
             Segment::Binding(_) => 1,
             Segment::Rest(_) => 2,
         };
-        self.segments().map(kind).collect()
+        self.segments.iter().map(kind).collect()
     }
 
     /// The path without the names of its bindings.
@@ -159,7 +182,7 @@ impl Route {
             Segment::Binding(_) => Segment::Binding(String::new()),
             Segment::Rest(_) => Segment::Rest(String::new()),
         };
-        self.segments().map(unnamed).collect()
+        self.segments.iter().map(unnamed).collect()
     }
 
     fn names_method(&self, wanted: &str) -> bool {
@@ -169,7 +192,7 @@ impl Route {
     /// What the route binds of a path that it fits.
     fn values(&self, path: &[&str]) -> Option<Vec<(String, String)>> {
         let mut values = Vec::new();
-        for (at, segment) in self.segments().enumerate() {
+        for (at, segment) in self.segments.iter().enumerate() {
             let (name, value) = match segment {
                 Segment::Static(_) => continue,
                 Segment::Binding(name) => (name, path[at].to_owned()),
@@ -186,7 +209,27 @@ impl Route {
             Segment::Static(_) => None,
             Segment::Binding(name) | Segment::Rest(name) => Some(name.clone()),
         };
-        self.segments().filter_map(name).collect()
+        self.segments.iter().filter_map(name).collect()
+    }
+}
+
+impl Segment {
+    /// `None` for what stands between two slashes.
+    fn read(text: &str) -> Option<Self> {
+        let braced = text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'));
+        Some(if text.is_empty() {
+            return None;
+        } else if text == "[...]" {
+            Segment::Rest("pathinfo".to_owned())
+        } else if let Some(name) = braced.and_then(|text| text.strip_prefix('*')) {
+            Segment::Rest(name.to_owned())
+        } else if let Some(name) = braced.or(text.strip_prefix(':')) {
+            Segment::Binding(name.to_owned())
+        } else {
+            Segment::Static(text.to_owned())
+        })
     }
 }
 
@@ -197,26 +240,6 @@ impl fmt::Debug for Route {
             Some(methods) => write!(f, "{methods:?}")?,
             None => f.write_str("all")?,
         }
-        write!(f, " {} + {}", written(&self.prefix), written(&self.path))
-    }
-}
-
-/// As `router.toml` has it.
-impl fmt::Display for Segment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Segment::Static(text) => f.write_str(text),
-            Segment::Binding(name) => write!(f, "{{{name}}}"),
-            Segment::Rest(name) if name == "pathinfo" => f.write_str("[...]"),
-            Segment::Rest(name) => write!(f, "{{*{name}}}"),
-        }
-    }
-}
-
-/// `prefix` and `path`, with a slash before each segment.
-pub(crate) fn written(segments: &[Segment]) -> String {
-    match segments {
-        [] => "/".to_owned(),
-        some => some.iter().map(|segment| format!("/{segment}")).collect(),
+        write!(f, " {} + {}", self.prefix, self.path)
     }
 }

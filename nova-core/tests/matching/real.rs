@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{Action, App, BuildErrors, Group, Request, Result, methods, status};
+use nova_core::{Action, App, BuildError, BuildErrors, Group, Request, Result, methods, status};
 
-use crate::model::{Answer, Route, written};
+use crate::model::{Answer, Route};
 
 /// An app of routes that say who they are and what they have bound.
 #[derive(Debug)]
@@ -18,25 +18,17 @@ pub(crate) struct Router {
 type Said = Arc<Mutex<Option<Answer>>>;
 
 impl Router {
-    /// Starts an app of these routes; `None` if it is refused for a conflict.
+    /// Starts an app of these routes.
+    ///
+    /// # Errors
+    /// What the app is refused for.
     ///
     /// # Panics
-    /// If it is refused for anything else, and outside a tokio runtime.
-    pub(crate) fn new(routes: &[Route]) -> Option<Self> {
+    /// Outside a tokio runtime.
+    pub(crate) fn new(routes: &[Route]) -> Result<Self, BuildErrors> {
         let said = Said::default();
-        match app(routes, &said) {
-            Ok(app) => Some(Router {
-                client: TestClient::new(app),
-                said,
-            }),
-            Err(errors) => {
-                for error in errors.iter() {
-                    let conflict = matches!(error, nova_core::BuildError::Conflict { .. });
-                    assert!(conflict, "a good route is refused: {error}");
-                }
-                None
-            }
-        }
+        let client = TestClient::new(app(routes, &said)?);
+        Ok(Router { client, said })
     }
 
     /// What a request gets.
@@ -59,6 +51,12 @@ impl Router {
     }
 }
 
+/// Whether it is conflicts that an app is refused for, and nothing else.
+pub(crate) fn are_conflicts(errors: &BuildErrors) -> bool {
+    let mut errors = errors.iter();
+    errors.all(|error| matches!(error, BuildError::Conflict { .. }))
+}
+
 fn allowed(response: &TestResponse) -> std::collections::BTreeSet<String> {
     let allow = response.header("allow").expect("it has an `allow`");
     allow.split(", ").map(str::to_owned).collect()
@@ -69,9 +67,9 @@ fn app(routes: &[Route], said: &Said) -> Result<App, BuildErrors> {
     for (index, route) in routes.iter().enumerate() {
         let mut group = Group::new();
         if !route.prefix.is_empty() {
-            group = group.prefix(written(&route.prefix));
+            group = group.prefix(&route.prefix);
         }
-        let path = written(&route.path);
+        let path = route.path.as_str();
         let action = action(index, route.names(), Arc::clone(said));
         group = match &route.methods {
             None => group.route((path, action)),

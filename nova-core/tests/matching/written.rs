@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::model::{self, Route, Segment};
+use crate::model::{self, Route};
 
 /// What routes and requests both have in their paths. Some are the beginning of others, and one is
 /// another in disguise.
@@ -39,43 +39,50 @@ pub(crate) fn sound_routes() -> impl Strategy<Value = Vec<Route>> {
 }
 
 fn route() -> impl Strategy<Value = Route> {
+    let segments = vec((slash(), segment()), 0..=4);
+    let rest = option::of(select(&["/{*rest}", "/[...]"][..]));
     let methods = option::of(vec(select(&METHODS[..]).prop_map(str::to_owned), 1..3));
-    (
-        vec(segment(), 0..5),
-        option::of(any::<bool>()),
-        any::<Index>(),
-        methods,
+    (segments, any::<Index>(), rest, end(), methods).prop_map(
+        |(segments, split, rest, end, methods)| {
+            let texts: Vec<String> = (0..)
+                .zip(segments)
+                .map(|(at, (slash, text))| slash.to_owned() + &text.replace('x', &format!("x{at}")))
+                .collect();
+            let (prefix, path) = texts.split_at(split.index(texts.len() + 1));
+            let path = path.concat() + rest.unwrap_or_default() + end;
+            let path = if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path
+            };
+            Route::new(prefix.concat(), path, methods)
+        },
     )
-        .prop_map(|(mut segments, rest, split, methods)| {
-            number(&mut segments);
-            let path = segments.split_off(split.index(segments.len() + 1));
-            let rest =
-                rest.map(|nova| Segment::Rest(if nova { "pathinfo" } else { "rest" }.to_owned()));
-            Route {
-                prefix: segments,
-                path: path.into_iter().chain(rest).collect(),
-                methods,
-            }
-        })
 }
 
-fn segment() -> impl Strategy<Value = Segment> {
-    let word = |text: &str| Segment::Static(text.to_owned());
-    let name = |name: &str| Segment::Binding(name.to_owned());
+/// A word or a binding, in either notation. The place in the path becomes a part of the name: none
+/// stands twice in a path, and paths of one shape have different ones.
+fn segment() -> impl Strategy<Value = &'static str> {
     prop_oneof![
-        4 => select(&WORDS[..3]).prop_map(word),
-        1 => select(&WORDS[3..]).prop_map(word),
-        4 => select(&["x", "y"][..]).prop_map(name),
+        4 => select(&WORDS[..3]),
+        1 => select(&WORDS[3..]),
+        4 => select(&["{x}", "{ax}", ":x"][..]),
     ]
 }
 
-/// No name stands twice in a path, and paths of one shape have different ones.
-fn number(segments: &mut [Segment]) {
-    for (at, segment) in segments.iter_mut().enumerate() {
-        if let Segment::Binding(name) = segment {
-            *name = format!("{name}{at}");
-        }
-    }
+fn slash() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        8 => Just("/"),
+        1 => Just("//"),
+    ]
+}
+
+fn end() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        6 => Just(""),
+        1 => Just("/"),
+        1 => Just("//"),
+    ]
 }
 
 /// A request before it is known whom it is for.
@@ -96,14 +103,15 @@ impl Request {
         let mut own = self.segments.iter();
         let mut path = String::new();
         if let Some(route) = self.route {
-            for segment in route.get(routes).segments() {
+            let route = route.get(routes);
+            for segment in route.before_rest() {
                 match (segment, own.next()) {
-                    (Segment::Static(text), _) => path.extend(["/", text]),
-                    (Segment::Binding(_), Some((slash, text))) => path.extend([*slash, *text]),
-                    _ => break,
+                    (Some(word), _) => path.extend(["/", word]),
+                    (None, Some((slash, text))) => path.extend([*slash, *text]),
+                    (None, None) => break,
                 }
             }
-            if !matches!(route.get(routes).segments().last(), Some(Segment::Rest(_))) {
+            if !route.has_rest() {
                 own = [].iter();
             }
         }
@@ -132,25 +140,13 @@ fn request() -> impl Strategy<Value = Request> {
         4 => select(&WORDS[..]),
         1 => select(&VALUES[..]),
     ];
-    let slash = prop_oneof![
-        8 => Just("/"),
-        1 => Just("//"),
-    ];
-    let end = prop_oneof![
-        6 => Just(""),
-        1 => Just("/"),
-        1 => Just("//"),
-    ];
-    let parts = (
-        method,
-        option::of(any::<Index>()),
-        vec((slash, text), 0..6),
-        end,
-    );
-    parts.prop_map(|(method, route, segments, end)| Request {
-        method,
-        route,
-        segments,
-        end,
-    })
+    let segments = vec((slash(), text), 0..6);
+    (method, option::of(any::<Index>()), segments, end()).prop_map(
+        |(method, route, segments, end)| Request {
+            method,
+            route,
+            segments,
+            end,
+        },
+    )
 }
