@@ -17,8 +17,8 @@ use crate::forwarded::Proxies;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
-use crate::reply::IntoReply;
-use crate::request::Request;
+use crate::reply::{IntoReply, ReplyHandlers};
+use crate::request::{Head, Request};
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
@@ -46,6 +46,7 @@ pub struct App {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) views: ArcSwap<Views>,
+    pub(crate) replies: ReplyHandlers,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -129,6 +130,7 @@ pub struct AppBuilder {
     global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
+    replies: ReplyHandlers,
     errors: Vec<BuildError>,
 }
 
@@ -153,6 +155,7 @@ impl AppBuilder {
             global_plugins: Vec::new(),
             groups: Vec::new(),
             services: Vec::new(),
+            replies: ReplyHandlers::default(),
             errors: Vec::new(),
         };
         builder
@@ -438,6 +441,42 @@ impl AppBuilder {
         self
     }
 
+    /// Registers what renders the values of a type of the app's own, which controllers give to
+    /// [`value`](crate::value).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use nova_core::{App, Head, Reply, Request, bytes, value};
+    ///
+    /// struct Xml(String);
+    ///
+    /// async fn xml(xml: Xml, _head: Arc<Head>) -> Reply {
+    ///     bytes(xml.0).content_type("application/xml")
+    /// }
+    ///
+    /// let app = App::builder()
+    ///     .reply_handler(xml)
+    ///     .route(("/feed", |_: Request| async { value(Xml("<feed/>".into())) }))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    ///
+    /// A handler answers with any reply but a value again. An error or a panic in it is the
+    /// controller's.
+    #[must_use]
+    #[track_caller]
+    pub fn reply_handler<T, F, Fut>(mut self, handler: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(T, Arc<Head>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply> + Send + 'static,
+    {
+        let origin = Origin::caller();
+        self.replies.add(handler, origin, &mut self.errors);
+        self
+    }
+
     /// Adds a route in a group of its own.
     #[must_use]
     #[track_caller]
@@ -547,6 +586,7 @@ impl AppBuilder {
             core: Arc::new(Core {
                 shared: Arc::new(Shared::new(&config, router)),
                 views: ArcSwap::from_pointee(views),
+                replies: self.replies,
                 config,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),

@@ -154,6 +154,8 @@ pub enum NameKind {
     View,
     /// A background service.
     Service,
+    /// What renders the values of a type of the app's own; its name is that of the type.
+    ReplyHandler,
     /// An environment: `dev` or `prod`.
     Environment,
 }
@@ -170,6 +172,7 @@ impl fmt::Display for NameKind {
             NameKind::Security => "security function",
             NameKind::View => "view",
             NameKind::Service => "service",
+            NameKind::ReplyHandler => "reply handler",
             NameKind::Environment => "environment",
         })
     }
@@ -213,7 +216,12 @@ impl BuildError {
             } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
                 let article = if *kind == NameKind::Action { "an" } else { "a" };
-                write!(f, "{article} {kind} is registered as `{name}` already")
+                let word = if *kind == NameKind::ReplyHandler {
+                    "for"
+                } else {
+                    "as"
+                };
+                write!(f, "{article} {kind} is registered {word} `{name}` already")
             }
             BuildError::BadPath { path, reason, .. } => write!(f, "`{path}` is no path: {reason}"),
             BuildError::Conflict { requests, .. } => {

@@ -79,6 +79,7 @@ pub mod testing;
 mod upload;
 mod views;
 
+pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
@@ -95,9 +96,11 @@ pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
-pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
+pub use reply::{
+    IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, value, view,
+};
 pub use request::{Head, Request};
-pub use response::{Response, ResponseBody};
+pub use response::{Response, ResponseBody, ResponseExt};
 pub use router::{
     Explanation, Group, Handler, IntoHandler, IntoRoute, NearRoute, Outcome, PathOrStatus, Route,
     RouteChanges, RouteInfo, RouteOptions, Router, methods, protocol,

@@ -62,6 +62,9 @@ impl Core {
             Found::Endpoint(endpoint, bindings) => {
                 request.bindings = bindings;
                 request.extra.clone_from(&endpoint.extra);
+                if let Some(bytes) = endpoint.limits.body_limit {
+                    request.limit_body(bytes);
+                }
                 (&endpoint.chain, Next::Endpoint(endpoint))
             }
             Found::Options(allow, chain) => (chain, Next::Options(allow)),
@@ -79,7 +82,7 @@ impl Core {
         };
         let answer = match before {
             Ok(Flow::Continue) => next.answer(request, &asked).await,
-            Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).map(Answer::from),
+            Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
             Err(error) => Err(error),
         };
         let mut answer = match answer {
@@ -91,6 +94,8 @@ impl Core {
         }
         run_after(chain, &asked, &mut answer.response).await;
         keep_sound(&mut answer, &asked).await;
+        let body = answer.response.body_mut();
+        body.sent_by(asked.route(), &asked.head);
         if let Some((switch, upgrade)) = answer.switch {
             let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
             life.track_socket(socket.in_current_span());
@@ -111,8 +116,9 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn rendering(&self) -> Rendering<'_> {
         Rendering {
-            method: self.head.method(),
+            head: &self.head,
             views: &self.core.views,
+            replies: &self.core.replies,
             view: self.endpoint.map_or("", |endpoint| &endpoint.view),
         }
     }
@@ -170,10 +176,10 @@ impl Asked<'_> {
             view: &page.view,
             ..self.rendering()
         };
-        let rendered = reply.await.and_then(|reply| {
-            let reply = reply.or_status(error.status());
-            reply.render(rendering)
-        });
+        let rendered = match reply.await {
+            Ok(reply) => reply.or_status(error.status()).render(rendering).await,
+            Err(error) => Err(error),
+        };
         match rendered {
             Ok(mut response) => {
                 // What the answer has said beside its body, such as `www-authenticate`, is still so.
@@ -193,13 +199,18 @@ impl Asked<'_> {
         }
     }
 
+    /// For the log.
+    fn route(&self) -> &dyn fmt::Display {
+        match self.endpoint {
+            Some(endpoint) => &endpoint.info,
+            None => &"no route",
+        }
+    }
+
     fn log(&self, error: &Error) {
         let (method, path) = (self.head.method(), self.head.path());
         let status = error.status().as_u16();
-        let route: &dyn fmt::Display = match self.endpoint {
-            Some(endpoint) => &endpoint.info,
-            None => &"no route",
-        };
+        let route = self.route();
         if error.status().is_server_error() {
             error!(%method, path, status, %route, "{error}");
         } else {
@@ -251,7 +262,11 @@ impl<'t> Next<'t> {
                     // The call itself is inside: what an action does before its first await may
                     // panic too.
                     let reply = held(Stage::Controller, async { action.call(request).await });
-                    reply.await?.render(asked.rendering()).map(Answer::from)
+                    reply
+                        .await?
+                        .render(asked.rendering())
+                        .await
+                        .map(Answer::from)
                 }
                 Target::Protocol(handler) => open(&**handler, request, asked).await,
             },
@@ -266,7 +281,7 @@ async fn open(
 ) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     match held(Stage::Handler, async { handler.open(request).await }).await? {
-        Opening::Refused(reply) => reply.render(asked.rendering()).map(Answer::from),
+        Opening::Refused(reply) => reply.render(asked.rendering()).await.map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
                 return Err(Error::new(400, "this connection cannot switch protocols"));
