@@ -161,7 +161,7 @@ impl Asked<'_> {
             return;
         };
         let mut error = Error::from_status(response.status().as_u16());
-        for (name, value) in &*response.headers() {
+        for (name, value) in response.headers() {
             error = error.with_header(name, value);
         }
         *response = self.page(page, error).await;
