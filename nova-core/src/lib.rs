@@ -44,6 +44,7 @@ mod app;
 mod bindings;
 mod body;
 mod build_error;
+mod command;
 mod config;
 mod controller;
 mod cookies;
@@ -85,6 +86,7 @@ pub use nova_pubsub as pubsub;
 pub use app::{App, AppBuilder};
 pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
+pub use command::Command;
 pub use config::{
     Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
 };
