@@ -61,6 +61,7 @@ mod pipeline;
 mod plugin;
 mod problem;
 mod protocol;
+mod reload;
 mod reply;
 mod request;
 mod response;

@@ -2,7 +2,7 @@
 
 mod paths;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -21,8 +21,8 @@ pub(crate) use paths::PathUse;
 /// The templates of an app, by the names that replies call them by.
 pub(crate) struct Views {
     templates: Environment<'static>,
-    /// For messages.
-    folder: Option<PathBuf>,
+    /// Where they were read from, and where the app names it.
+    folder: Option<(PathBuf, Origin)>,
     /// The paths that they ask for.
     uses: Vec<PathUse>,
 }
@@ -83,7 +83,7 @@ impl Views {
     /// Reads all files in `folder` and below, and adds what is wrong with them to `errors`.
     pub(crate) fn read(folder: &Path, origin: &Origin, errors: &mut Vec<BuildError>) -> Self {
         let mut views = Views {
-            folder: Some(shown(folder)),
+            folder: Some((folder.to_path_buf(), origin.clone())),
             ..Views::default()
         };
         let mut files = Vec::new();
@@ -104,6 +104,35 @@ impl Views {
             views.uses.extend(paths::uses(&source));
         }
         views
+    }
+
+    /// The views as they are now in the same folder.
+    pub(crate) fn read_again(&self, errors: &mut Vec<BuildError>) -> Self {
+        match &self.folder {
+            Some((folder, origin)) => Views::read(folder, origin, errors),
+            None => Views::default(),
+        }
+    }
+
+    /// The folder, if there is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|(folder, _)| &**folder)
+    }
+
+    /// The names of those whose text differs, and of those that only one of the two has.
+    pub(crate) fn differences(&self, old: &Views) -> Vec<String> {
+        let texts = |views: &'_ Views| -> BTreeMap<String, String> {
+            let all = views.templates.templates();
+            all.map(|(name, template)| (name.to_owned(), template.source().to_owned()))
+                .collect()
+        };
+        let (new, old) = (texts(self), texts(old));
+        let names: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
+        let differing = names.into_iter();
+        differing
+            .filter(|name| new.get(*name) != old.get(*name))
+            .cloned()
+            .collect()
     }
 
     /// The same views, which can make paths of the routes of `router`.
@@ -191,7 +220,7 @@ impl Views {
     }
 
     fn missing(&self, name: &str) -> String {
-        let Some(folder) = &self.folder else {
+        let Some((folder, _)) = &self.folder else {
             return format!(
                 "there is no view `{name}`, as the app has no views: name their folder with \
                  `.views(…)`, or put them into `views` below `.root(…)`"
@@ -207,7 +236,7 @@ impl Views {
         };
         format!(
             "there is no view `{name}` in `{}`: {help}",
-            folder.display()
+            shown(folder).display()
         )
     }
 }

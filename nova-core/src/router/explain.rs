@@ -14,6 +14,10 @@ use crate::request::Head;
 /// How many routes are named that nearly match.
 const MOST: usize = 5;
 
+/// How far a path that is a segment longer is from one that is shorter. A wholly different segment
+/// is 1.
+const LENGTH: f64 = 0.5;
+
 /// Which route answers a request, or why none does: see [`Router::explain`](crate::Router::explain).
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -208,11 +212,11 @@ fn distance(pattern: &Pattern, segments: &[&str]) -> (f64, Option<String>) {
         match (segment, given.next()) {
             (Segment::Rest(_), _) => return (distance, reason),
             (Segment::Binding(name), None) => {
-                distance += 1.0;
+                distance += LENGTH;
                 reason.get_or_insert_with(|| format!("it goes on with `/{{{name}}}`"));
             }
             (Segment::Static(text), None) => {
-                distance += 1.0;
+                distance += LENGTH;
                 reason.get_or_insert_with(|| format!("it goes on with `/{text}`"));
             }
             (Segment::Binding(_), Some(_)) => {}
@@ -231,7 +235,7 @@ fn distance(pattern: &Pattern, segments: &[&str]) -> (f64, Option<String>) {
     }
     let rest: Vec<&str> = given.map(|(_, segment)| *segment).collect();
     if !rest.is_empty() {
-        distance += rest.len() as f64;
+        distance += LENGTH * rest.len() as f64;
         reason.get_or_insert_with(|| format!("it ends before `/{}`", rest.join("/")));
     }
     (distance, reason)

@@ -20,7 +20,7 @@ use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile};
 use crate::plugin::NamedPlugin;
-use crate::views::PathUse;
+use crate::views::{PathUse, Views};
 
 /// The routes of an app. [`App::router`](crate::App::router) and
 /// [`Head::router`](crate::Head::router) give it; clones are the same.
@@ -187,11 +187,11 @@ impl Router {
     /// All that is wrong with it; nothing has changed then. Routes that answer what others answer
     /// already are a mistake: [`replace_routes`](Self::replace_routes) takes away as well.
     pub fn add_routes(&self, group: Group) -> Result<RouteChanges, BuildErrors> {
-        self.change(|sources, registry, errors| {
-            sources
-                .groups
-                .push(Arc::new(group.into_spec(registry, errors)));
+        self.change(|sources, state, errors| {
+            let group = group.into_spec(&state.registry, errors);
+            sources.groups.push(Arc::new(group));
         })
+        .map(|(changes, ())| changes)
     }
 
     /// Puts these groups in the place of all routes, those of the router file included, until that
@@ -203,13 +203,14 @@ impl Router {
         &self,
         groups: impl IntoIterator<Item = Group>,
     ) -> Result<RouteChanges, BuildErrors> {
-        self.change(|sources, registry, errors| {
+        self.change(|sources, state, errors| {
             let groups = groups.into_iter();
             sources.file.groups.clear();
             sources.groups = groups
-                .map(|group| Arc::new(group.into_spec(registry, errors)))
+                .map(|group| Arc::new(group.into_spec(&state.registry, errors)))
                 .collect();
         })
+        .map(|(changes, ())| changes)
     }
 
     /// Reads the router file again. It blocks for as long as that takes.
@@ -217,21 +218,24 @@ impl Router {
     /// # Errors
     /// All that is wrong with it; nothing has changed then.
     pub fn reload(&self) -> Result<RouteChanges, BuildErrors> {
-        let named = self.0.router_file.as_ref();
-        self.change(|sources, registry, errors| {
-            if let Some(file) = SourceFile::read_named(named, errors) {
-                sources.file = file::read(&file, registry, errors);
-            }
-        })
+        self.change(|sources, state, errors| state.read_file(sources, errors))
+            .map(|(changes, ())| changes)
     }
 
-    /// Takes over the paths that other views ask for.
+    /// Reads the router file and, by `read_views`, the views again, and takes over both or neither.
     ///
     /// # Errors
-    /// There is no such route; nothing has changed then.
-    pub(crate) fn take_uses(&self, uses: &[PathUse]) -> Result<(), BuildErrors> {
-        let changed = self.change(|sources, _, _| sources.uses = uses.to_vec());
-        changed.map(|_| ())
+    /// All that is wrong with them; nothing has changed then.
+    pub(crate) fn reload_with(
+        &self,
+        read_views: impl FnOnce(&mut Vec<BuildError>) -> Views,
+    ) -> Result<(RouteChanges, Views), BuildErrors> {
+        self.change(|sources, state, errors| {
+            state.read_file(sources, errors);
+            let views = read_views(errors);
+            sources.uses = views.uses().to_vec();
+            views
+        })
     }
 
     /// The router file, if the app has one.
@@ -240,15 +244,15 @@ impl Router {
     }
 
     /// Changes a copy of the sources, and takes the table that they make if nothing is wrong.
-    fn change(
+    fn change<T>(
         &self,
-        change: impl FnOnce(&mut Sources, &Registry, &mut Vec<BuildError>),
-    ) -> Result<RouteChanges, BuildErrors> {
+        change: impl FnOnce(&mut Sources, &State, &mut Vec<BuildError>) -> T,
+    ) -> Result<(RouteChanges, T), BuildErrors> {
         let state = &*self.0;
         // Nothing is half done when a change panics: it works on a copy.
         let mut sources = state.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut changed, mut errors) = (sources.clone(), Vec::new());
-        change(&mut changed, &state.registry, &mut errors);
+        let result = change(&mut changed, state, &mut errors);
         let table = changed.compile(state.environment, &state.registry, &mut errors);
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
@@ -256,7 +260,15 @@ impl Router {
         let changes = RouteChanges::between(&state.table.load(), &table);
         state.table.store(Arc::new(table));
         *sources = changed;
-        Ok(changes)
+        Ok((changes, result))
+    }
+}
+
+impl State {
+    fn read_file(&self, sources: &mut Sources, errors: &mut Vec<BuildError>) {
+        if let Some(file) = SourceFile::read_named(self.router_file.as_ref(), errors) {
+            sources.file = file::read(&file, &self.registry, errors);
+        }
     }
 }
 
