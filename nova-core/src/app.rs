@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, Controller};
+use crate::forwarded::Proxies;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) pubsub: PubSub,
     pub(crate) sessions: Arc<Store>,
+    pub(crate) proxies: Proxies,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
 }
@@ -65,6 +67,7 @@ impl Shared {
             router,
             pubsub: PubSub::new(),
             sessions: Arc::new(Store::new(&config.session)),
+            proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
         }
     }

@@ -46,13 +46,16 @@ mod body;
 mod build_error;
 mod config;
 mod controller;
+mod cookies;
 mod dev_facts;
 mod document;
 mod error;
 mod error_page;
 mod failure;
+mod forwarded;
 mod life;
 mod log;
+mod multipart;
 mod origin;
 pub mod panic;
 mod params;
@@ -73,16 +76,21 @@ mod service;
 mod session;
 mod stopping;
 pub mod testing;
+mod upload;
 mod views;
 
 pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
+pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
-pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
+pub use config::{
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+};
 pub use controller::{Action, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
@@ -102,3 +110,4 @@ pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::Session;
 pub use stopping::Stopping;
+pub use upload::UploadedFile;

@@ -62,6 +62,9 @@ impl Core {
             Found::Endpoint(endpoint, bindings) => {
                 request.bindings = bindings;
                 request.extra.clone_from(&endpoint.extra);
+                if let Some(bytes) = endpoint.limits.body_limit {
+                    request.limit_body(bytes);
+                }
                 (&endpoint.chain, Next::Endpoint(endpoint))
             }
             Found::Options(allow, chain) => (chain, Next::Options(allow)),

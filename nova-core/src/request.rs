@@ -1,7 +1,7 @@
 //! What a controller gets: the head of the request, which plugins share, and its body.
 
 use std::fmt::{self, Display};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,11 @@ use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::bindings::Bindings;
-use crate::body::RequestBody;
+use crate::body::{BodyStream, RequestBody};
+use crate::cookies;
 use crate::error::{Error, Result};
+use crate::forwarded::Client;
+use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
 use crate::router::Router;
@@ -28,6 +31,8 @@ use crate::session::Session;
 
 const NO_PARAMS: &str =
     "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)";
+
+const NO_PARTS: &str = "send a form without parts (`application/x-www-form-urlencoded`)";
 
 /// One request: its [`Head`], to which it dereferences, and its body.
 ///
@@ -138,6 +143,35 @@ impl Request {
         self.body.read(&self.head.headers).await
     }
 
+    /// The body as it arrives, for what should not be held in memory as a whole. It can be taken
+    /// once, unless it was read before.
+    ///
+    /// # Errors
+    /// 500 if it was taken before; those of [`body`](Self::body) if that has failed.
+    pub fn body_stream(&mut self) -> Result<BodyStream> {
+        self.body.stream(&self.head.headers)
+    }
+
+    /// The parts of a form with files in it (`multipart/form-data`), as they arrive:
+    /// [`Multipart`] shows how. As [`body_stream`](Self::body_stream), it can be taken once.
+    ///
+    /// # Errors
+    /// 415 if the content type is another one, 400 if it names no boundary, and those of
+    /// [`body_stream`](Self::body_stream).
+    pub fn multipart(&mut self) -> Result<Multipart> {
+        let boundary = Multipart::boundary(&self.head.headers)?;
+        Ok(Multipart::new(self.body_stream()?, boundary))
+    }
+
+    /// Sets the longest body that is taken, in bytes, unless it was read already.
+    #[allow(
+        dead_code,
+        reason = "for the limits of a group, which the pipeline will know"
+    )]
+    pub(crate) fn limit_body(&mut self, bytes: usize) {
+        self.body.limit(bytes);
+    }
+
     /// The parameters in the body, as a `T`: a form or JSON, as the content type says.
     ///
     /// ```
@@ -187,6 +221,23 @@ impl Request {
         let body = self.body().await?;
         Kind::Json.decode(&body)
     }
+
+    /// The body as a form, as a `T`, whatever the content type says.
+    ///
+    /// # Errors
+    /// 400 if it is badly encoded, 422 with the name of each wrong field if it is no `T`, and
+    /// those of [`body`](Self::body). A form with files in it, `multipart/form-data`, is a 415:
+    /// [`multipart`](Self::multipart) reads those.
+    ///
+    /// # Cancel safety
+    /// As [`body`](Self::body)'s.
+    pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if Multipart::boundary(&self.head.headers).is_ok() {
+            return Err(Error::new(415, NO_PARTS));
+        }
+        let body = self.body().await?;
+        Kind::Form.decode(&body)
+    }
 }
 
 impl Head {
@@ -215,9 +266,64 @@ impl Head {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of the other end of the connection; `None` for a connection in memory.
+    /// The value of the cookie of that name, as the client sent it: not decoded, but without quotes
+    /// around it. If the client has sent several, it is the first, which was set for the longest
+    /// path (RFC 6265 §5.4).
+    ///
+    /// ```
+    /// # use nova_core::testing;
+    /// let request = testing::request("GET", "/").header("cookie", "theme=dark; size=3");
+    /// let request = request.build();
+    /// assert_eq!(request.cookie("theme"), Some("dark"));
+    /// assert_eq!(request.cookies().count(), 2);
+    /// ```
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.cookies().find(|(sent, _)| *sent == name)?;
+        Some(value)
+    }
+
+    /// The names and values of all cookies. What is malformed in the header is passed over.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        cookies::sent(&self.headers)
+    }
+
+    /// The address of the other end of the connection; `None` for a connection in memory. Behind
+    /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The address of the client, as far as it is sure; `None` for a connection in memory.
+    ///
+    /// It is that of the [`peer`](Self::peer), unless that is one of the
+    /// [`trusted_proxies`](crate::ServerConfig::trusted_proxies): those are asked. The
+    /// [`forwarded_header`](crate::ServerConfig::forwarded_header) is read from its end, proxy by
+    /// proxy, and the first address that is no trusted proxy is the client's. What is malformed,
+    /// or no address, ends the way at the proxy that has written it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        Some(self.client()?.ip)
+    }
+
+    /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
+    /// spoke it, else `http`, which is what the server speaks.
+    ///
+    /// In `X-Forwarded-Proto`, the last value counts; in `Forwarded`, the one beside the client's
+    /// address.
+    pub fn scheme(&self) -> &'static str {
+        match self.is_secure() {
+            true => "https",
+            false => "http",
+        }
+    }
+
+    /// Whether the [`scheme`](Self::scheme) is `https`.
+    pub fn is_secure(&self) -> bool {
+        self.client().is_some_and(|client| client.is_secure)
+    }
+
+    fn client(&self) -> Option<Client> {
+        let peer = self.peer?.ip();
+        Some(self.app.proxies.client(peer, &self.headers))
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;
