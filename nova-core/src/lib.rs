@@ -50,8 +50,10 @@ mod cookies;
 mod dev_facts;
 mod document;
 mod error;
+mod error_mapping;
 mod error_page;
 mod failure;
+mod fallback;
 mod forwarded;
 mod life;
 mod log;
@@ -90,6 +92,7 @@ pub use config::{
 };
 pub use controller::{Action, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use fallback::{Failure, Fallback, Resolver};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
