@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
-use crate::controller::{Action, Controller};
+use crate::controller::{Action, ActionFn, Controller};
 use crate::error::Error;
 use crate::error_mapping::ErrorMappings;
 use crate::fallback::{Fallback, Resolver};
@@ -21,7 +21,7 @@ use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::{IntoReply, ReplyHandlers};
-use crate::request::{Head, Request};
+use crate::request::Head;
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
@@ -366,10 +366,10 @@ impl AppBuilder {
     /// own.
     #[must_use]
     #[track_caller]
-    pub fn action<F, Fut>(mut self, name: &str, action: F) -> Self
+    pub fn action<F>(mut self, name: &str, action: F) -> Self
     where
-        F: Fn(Request) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply> + Send + 'static,
+        F: ActionFn + Send + Sync + 'static,
+        F::Future: Future<Output: IntoReply> + Send + 'static,
     {
         let origin = Origin::caller();
         let action = Action::new(action);

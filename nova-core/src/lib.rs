@@ -90,7 +90,9 @@ pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use config::{
     Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
 };
-pub use controller::{Action, Controller};
+#[doc(hidden)]
+pub use controller::ActionMethod;
+pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use fallback::{Failure, Fallback, Resolver};
 pub use multipart::{Multipart, Part};
@@ -100,7 +102,8 @@ pub use plugin::{
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
-    IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text, value, view,
+    IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,
+    value, view,
 };
 pub use request::{Head, Request};
 pub use response::{Response, ResponseBody, ResponseExt};

@@ -5,6 +5,7 @@
 
 mod form;
 mod json;
+mod words;
 mod wrong;
 
 use bytes::Bytes;

@@ -48,7 +48,11 @@ pub use request::{RequestOptions, RequestPlugin};
 /// # Cancel safety
 /// The futures are dropped when the client hangs up. Work that has to finish regardless, such as
 /// an audit record, belongs in a task of its own.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no plugin")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no plugin",
+    label = "a plugin is a value that implements `nova_core::Plugin`",
+    note = "write `impl Plugin for` a struct of yours, with `pre_request` or `post_request` or both"
+)]
 pub trait Plugin: Send + Sync + 'static {
     /// Looks at `request` before its controller does, and says how to go on.
     ///

@@ -24,7 +24,7 @@ use file::File;
 pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
 pub(crate) use handlers::ReplyHandlers;
 use handlers::Value;
-pub use into_reply::IntoReply;
+pub use into_reply::{IntoError, IntoReply};
 pub(crate) use render::Rendering;
 
 /// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],

@@ -190,7 +190,7 @@ impl Request {
     ///
     /// # Errors
     /// 400 if the body is malformed or empty JSON, 415 if it is neither a form nor JSON, 422 with
-    /// the name of the field if it is no `T`, and those of [`body`](Self::body). JSON that is no
+    /// each wrong [field](Error::fields) if it is no `T`, and those of [`body`](Self::body). JSON that is no
     /// object is 422 too; [`json`](Self::json) reads any.
     ///
     /// # Cancel safety
@@ -212,7 +212,8 @@ impl Request {
     /// The body as JSON, as a `T`, whatever the content type says.
     ///
     /// # Errors
-    /// 400 if it is malformed or empty, 422 with the path of the field if it is no `T`, and those
+    /// 400 if it is malformed or empty, 422 with the path of each wrong
+    /// [field](Error::fields) if it is no `T`, and those
     /// of [`body`](Self::body).
     ///
     /// # Cancel safety
@@ -225,8 +226,8 @@ impl Request {
     /// The body as a form, as a `T`, whatever the content type says.
     ///
     /// # Errors
-    /// 400 if it is badly encoded, 422 with the name of each wrong field if it is no `T`, and
-    /// those of [`body`](Self::body). A form with files in it, `multipart/form-data`, is a 415:
+    /// 400 if it is badly encoded, 422 with each wrong [field](Error::fields) if it is no
+    /// `T`, and those of [`body`](Self::body). A form with files in it, `multipart/form-data`, is a 415:
     /// [`multipart`](Self::multipart) reads those.
     ///
     /// # Cancel safety
@@ -427,7 +428,7 @@ impl Head {
     /// The query string, as a `T`. No query string is an empty one.
     ///
     /// # Errors
-    /// 400 if it is badly encoded, 422 if it is no `T`.
+    /// 400 if it is badly encoded, 422 with each wrong [field](Error::fields) if it is no `T`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
         Kind::Form.decode(self.uri.query().unwrap_or_default().as_bytes())
     }

@@ -1,15 +1,14 @@
-//! The listener and its connections.
+//! The listener, and the app that is served.
 
-use std::convert::Infallible;
+mod connection;
+mod cork;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
@@ -18,11 +17,8 @@ use tracing::{debug, warn};
 use crate::app::{App, Core};
 use crate::life::Life;
 use crate::service::{ServiceFailed, Supervisor};
+use connection::connection;
 
-/// How long the head of a request may take to arrive.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_BYTES: usize = 64 * 1024;
-const HEADER_FIELDS: usize = 100;
 /// The usual 128 drop connections in a burst, which costs each of those clients a second.
 const BACKLOG: u32 = 4096;
 /// The pause after an `accept` that failed for want of descriptors or memory.
@@ -119,7 +115,7 @@ async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Small answers leave at once; hyper gathers its writes itself.
+                // Small answers leave at once; the connection gathers its writes itself.
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!("TCP_NODELAY was refused: {error}");
                 }
@@ -146,39 +142,4 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     )
-}
-
-async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let stopping = life.stopping();
-    let shared = Arc::new((core, life)); // one count for each request, not one for each part
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move {
-            let (core, life) = &*shared;
-            Ok::<_, Infallible>(core.respond(request, peer, life).await)
-        }
-    });
-    // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
-    // half a request or a malformed one. See `docs/design/server.md`.
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
-        .max_headers(HEADER_FIELDS)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = stopping.wait() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(?peer, "a connection ended: {error}");
-    }
 }

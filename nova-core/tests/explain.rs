@@ -71,7 +71,7 @@ fn the_table_is_data() {
     let origin = show.as_object_mut().unwrap().remove("origin").unwrap();
     assert!(origin.as_str().unwrap().contains("tests/explain.rs:"));
     let expected = serde_json::json!({
-        "status": null, "methods": ["GET"], "host": null, "path": "/api/notes/{id}",
+        "methods": ["GET"], "path": "/api/notes/{id}",
         "protocol": "http", "handler": "notes::show", "name": "note",
         "security": "auth::guard", "plugins": ["correlation"],
     });

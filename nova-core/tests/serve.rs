@@ -6,13 +6,17 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use nova_core::testing::TestClient;
-use nova_core::{App, Request, text};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use nova_core::{
+    App, BoxFuture, Head, Opening, ProtocolHandler, Request, Switch, protocol, status, text,
+};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// An app with `/quick`, and with `/slow`, which tells that it began and waits for a word.
 struct Served {
@@ -183,6 +187,110 @@ async fn what_is_no_http_is_400_behind_the_answers_before_it() {
     assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
     assert!(answers.contains("HTTP/1.1 400 "), "{answers}");
     drop(served.stop);
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_hold_back_the_answer_before_it() {
+    let served = serve().await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /quick HTTP/1.1\r\nhost: x\r\n\r\n\
+                   GET /slow HTTP/1.1\r\nhost: x\r\n\r\n\
+                   GET /quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut first = Vec::new();
+    while !first.ends_with(b"quick") {
+        assert_ne!(stream.read_buf(&mut first).await.unwrap(), 0);
+    }
+    served.began.notified().await;
+    served.go_on.notify_one();
+    let others = rest(stream).await;
+
+    assert!(others.find("slow").unwrap() < others.find("quick").unwrap());
+    drop(served.stop);
+}
+
+/// Writes a word after the 101, and answers each line with itself.
+struct Line;
+
+impl ProtocolHandler for Line {
+    fn claims(&self, head: &Head) -> bool {
+        head.headers().contains_key("upgrade")
+    }
+
+    fn open(&self, _request: Request) -> BoxFuture<'_, nova_core::Result<Opening>> {
+        let switch = Switch::new(http::HeaderMap::new(), |upgraded| async {
+            let mut stream = BufReader::new(upgraded.unwrap());
+            stream.write_all(b"welcome\n").await.unwrap();
+            stream.flush().await.unwrap();
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            stream.write_all(line.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            stream.read_line(&mut line).await.unwrap(); // the client hangs up
+        });
+        Box::pin(async { Ok(Opening::Switch(switch)) })
+    }
+}
+
+#[tokio::test]
+async fn a_switch_of_protocols_leaves_nothing_behind_and_nothing_waiting() {
+    let app = App::builder()
+        .action("long", |_| async { text("x".repeat(300_000)) })
+        .protocol_handler("line", "line", Line)
+        .route(("/long", "long"))
+        .route(("/line", "line", protocol("line")));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = BufReader::new(client.connect());
+    // More than the pipe holds stands before the 101.
+    let request = "GET /long HTTP/1.1\r\nhost: x\r\n\r\n\
+                   GET /line HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: line\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    while line != "welcome\n" {
+        line.clear();
+        assert_ne!(stream.read_line(&mut line).await.unwrap(), 0);
+    }
+    stream.write_all(b"hello\n").await.unwrap();
+    line.clear();
+    stream.read_line(&mut line).await.unwrap();
+
+    assert_eq!(line, "hello\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_not_read_from_any_more() {
+    for path in ["/text", "/empty"] {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (with_text, without) = (Arc::clone(&answered), Arc::clone(&answered));
+        let app = App::builder()
+            .action("text", move |_| {
+                with_text.fetch_add(1, Ordering::Relaxed);
+                async { text("some text") }
+            })
+            .action("empty", move |_| {
+                without.fetch_add(1, Ordering::Relaxed);
+                async { status(204) }
+            })
+            .route(("/text", "text"))
+            .route(("/empty", "empty"));
+        let client = TestClient::new(app.build().unwrap());
+        let mut stream = client.connect();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(1_000);
+        // The clock goes on when everybody waits.
+        let sending = async {
+            for _ in 0..1_000 {
+                stream.write_all(request.as_bytes()).await.unwrap();
+            }
+        };
+        let sent = timeout(Duration::from_secs(1), sending).await;
+
+        assert!(sent.is_err(), "a million requests were taken");
+        let answered = answered.load(Ordering::Relaxed);
+        assert!(
+            answered < 10_000,
+            "{path}: {answered} answers wait for the client"
+        );
+    }
 }
 
 #[tokio::test]

@@ -93,12 +93,8 @@ fn expected(message: &str) -> Option<Value> {
     let (_, expected) = message.rsplit_once("expected ")?;
     let has = |word: &str| expected.contains(word);
     let length = || {
-        let digits = expected.split(|c: char| !c.is_ascii_digit());
-        let length: Option<usize> = digits
-            .filter(|digits| !digits.is_empty())
-            .last()?
-            .parse()
-            .ok();
+        let mut digits = expected.split(|c: char| !c.is_ascii_digit());
+        let length: Option<usize> = digits.rfind(|digits| !digits.is_empty())?.parse().ok();
         length.filter(|length| *length <= MADE_UP)
     };
     Some(if message.starts_with("unknown variant") {

@@ -10,15 +10,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use super::words::plain;
 use crate::error::{Error, FieldError, Result};
 
 /// The most wrong fields that are told of.
 const MOST: usize = 16;
 /// How often an input is read again in search of them.
 const PASSES: usize = 64;
-/// A message quotes what the client sent; one that is longer, in bytes, is cut in the middle.
-const LONGEST: usize = 240;
-
 /// How serde begins what it says of a field that should be there, and of one that should not.
 const MISSING: &str = "missing field `";
 const UNKNOWN: &str = "unknown field `";
@@ -220,33 +218,6 @@ impl<E: Display> From<serde_path_to_error::Error<E>> for Wrong {
             is_named,
         }
     }
-}
-
-/// The message without the names of the app's types, and not longer than it should be.
-fn plain(message: &str) -> String {
-    let kinds = [
-        "struct ",
-        "internally tagged enum ",
-        "adjacently tagged enum ",
-    ];
-    let mut message = message.to_owned();
-    for kind in kinds.map(|kind| format!("expected {kind}")) {
-        if let Some(at) = message.rfind(&kind) {
-            let (name, after) = (at + "expected ".len(), at + kind.len());
-            let end = message[after..].find(' ');
-            let end = end.map_or(message.len(), |end| after + end);
-            message.replace_range(name..end, "an object");
-        }
-    }
-    if let Some(at) = message.find(" of untagged enum ") {
-        message.truncate(at);
-    }
-    if message.len() > LONGEST {
-        let start = message.floor_char_boundary(LONGEST - LONGEST / 3);
-        let end = message.ceil_char_boundary(message.len() - LONGEST / 3);
-        message.replace_range(start..end, "…");
-    }
-    message
 }
 
 impl Path {

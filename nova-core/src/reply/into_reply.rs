@@ -44,8 +44,20 @@ impl IntoReply for String {
     }
 }
 
-impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
+impl<T: IntoReply, E: IntoError> IntoReply for Result<T, E> {
     fn into_reply(self) -> Result<Reply> {
         self.map_err(Into::into)?.into_reply()
     }
 }
+
+/// What an action can return as its error: all that is an [`Error`] by `?`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error",
+    label = "an action fails with a `nova_core::Error`, or with what implements `std::error::Error`",
+    note = "make one with `Error::new(422, \"what the client may read\")`"
+)]
+pub trait IntoError: Into<Error> {}
+
+// The compiler is to say what an error is, instead of which `From` is missing.
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> IntoError for E {}

@@ -10,11 +10,10 @@ use super::registry::Registry;
 use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use crate::build_error::BuildError;
 use crate::config::Environment;
-use crate::controller::Action;
+use crate::controller::{Action, ActionFn};
 use crate::origin::Origin;
 use crate::plugin::{NamedPlugin, Plugin};
 use crate::reply::IntoReply;
-use crate::request::Request;
 
 /// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
 ///
@@ -435,10 +434,10 @@ impl IntoHandler for Action {
     }
 }
 
-impl<F, Fut> IntoHandler for F
+impl<F> IntoHandler for F
 where
-    F: Fn(Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply> + Send + 'static,
+    F: ActionFn + Send + Sync + 'static,
+    F::Future: Future<Output: IntoReply> + Send + 'static,
 {
     fn into_handler(self) -> Handler {
         Handler::Action(Action::new(self))

@@ -11,10 +11,12 @@ use crate::origin::Origin;
 #[non_exhaustive]
 pub struct RouteInfo {
     /// The status of answers without a body that it answers below its path; `None` for a route.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The methods that it answers, such as `GET`; none for all.
     pub methods: Vec<String>,
     /// The host that it is for; `None` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The whole path, its group's prefix included: `/api/notes/{id}`.
     pub path: String,
@@ -23,8 +25,10 @@ pub struct RouteInfo {
     /// Who answers, such as `notes_api::show`.
     pub handler: String,
     /// The name that paths are made by; see [`Head::path_for`](crate::Head::path_for).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The security function of its group.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub security: Option<String>,
     /// The plugins that run, in their order.
     pub plugins: Vec<String>,

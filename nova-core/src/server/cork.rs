@@ -1,0 +1,251 @@
+//! A stream that gathers small writes while its connection is polled, so that the answers to
+//! pipelined requests leave together.
+//!
+//! hyper flushes after each answer. Here that does nothing: what is written waits in a buffer until
+//! the poll of the connection is over, and then all of it leaves in one write. So no answer waits for
+//! anything that happens after the poll in which it was made, such as the rest of the next request;
+//! that is what hyper's own `pipeline_flush` does wrong. `docs/design/server.md` has the story.
+//!
+//! [`cork`] gives two ends of a stream: [`Corked`] is hyper's, and [`Cork`] stays with the task that
+//! polls hyper. When hyper has ended, [`Cork::poll_remove`] makes the stream a plain one, for the
+//! protocol that it may have switched to.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How many bytes are gathered at most; then they are written, and hyper waits where they cannot be.
+const GATHERED: usize = 64 * 1024;
+/// A longer write is not worth a copy: it goes straight on, behind what is gathered.
+const SMALL: usize = 16 * 1024;
+/// The room that an idle connection keeps.
+const KEPT: usize = 4 * 1024;
+
+/// The stream, and what holds it back. It begins corked.
+pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
+    let shared = Arc::new(Mutex::new(Stream {
+        io,
+        mode: Mode::Corked,
+        gathered: Vec::new(),
+        written: 0,
+        unflushed: false,
+        waiting: None,
+    }));
+    (Corked(Arc::clone(&shared)), Cork(shared))
+}
+
+/// The end that is written to.
+pub(super) struct Corked<I>(Arc<Mutex<Stream<I>>>);
+
+/// The end that lets go of what is gathered.
+pub(super) struct Cork<I>(Arc<Mutex<Stream<I>>>);
+
+struct Stream<I> {
+    io: I,
+    mode: Mode,
+    gathered: Vec<u8>,
+    /// How many of these have left already.
+    written: usize,
+    /// Whether something was written since the last flush.
+    unflushed: bool,
+    /// Who found no room while the stream was corked. After a switch of protocols that is another
+    /// task than the connection's, and the stream knows one task at a time that waits to write.
+    waiting: Option<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Writes are gathered, and a flush does nothing.
+    Corked,
+    /// The connection's task writes what is left; whoever has the stream now waits for that.
+    Leaving,
+    /// As if there were no cork.
+    Direct,
+}
+
+impl<I: AsyncWrite + Unpin> Cork<I> {
+    /// Writes what is gathered. To be called after each poll of the connection.
+    pub(super) fn poll_release(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).poll_release(context)
+    }
+
+    /// Writes what is gathered, and from then on nothing is. To be called when the connection has
+    /// ended, until it is ready.
+    pub(super) fn poll_remove(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = lock(&self.0);
+        stream.mode = Mode::Leaving;
+        let written = ready!(stream.poll_release(context));
+        stream.mode = Mode::Direct;
+        stream.gathered = Vec::new();
+        if let Some(waiting) = stream.waiting.take() {
+            waiting.wake();
+        }
+        Poll::Ready(written)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> Stream<I> {
+    /// Writes what is gathered, and flushes.
+    fn poll_release(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        while self.written < self.gathered.len() {
+            let left = &self.gathered[self.written..];
+            let count = ready!(Pin::new(&mut self.io).poll_write(context, left))?;
+            self.has_written(count)?;
+        }
+        self.nothing_is_left();
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes `slices` whole, if they are few bytes, or writes some of them behind what is gathered.
+    fn poll_gather(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        let is_small = length <= SMALL;
+        if is_small && self.gathered.len() + length > GATHERED {
+            ready!(self.poll_release(context))?;
+        }
+        self.unflushed = true;
+        if is_small {
+            for slice in slices {
+                self.gathered.extend_from_slice(slice);
+            }
+            return Poll::Ready(Ok(length));
+        }
+        while self.written < self.gathered.len() {
+            let left = &self.gathered[self.written..];
+            let all = [&[IoSlice::new(left)], slices].concat();
+            let count = ready!(Pin::new(&mut self.io).poll_write_vectored(context, &all))?;
+            if count > left.len() {
+                let of_slices = count - left.len();
+                self.nothing_is_left();
+                return Poll::Ready(Ok(of_slices));
+            }
+            self.has_written(count)?;
+        }
+        self.nothing_is_left();
+        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+    }
+
+    fn has_written(&mut self, count: usize) -> io::Result<()> {
+        self.written += count;
+        match count {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn nothing_is_left(&mut self) {
+        self.gathered.clear();
+        self.gathered.shrink_to(KEPT);
+        self.written = 0;
+    }
+
+    /// Remembers who waits, where that may be another task than the connection's.
+    fn noted<T>(&mut self, context: &Context<'_>, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
+            self.waiting = Some(context.waker().clone());
+        }
+        polled
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut lock(&self.0).io).poll_read(context, buffer)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = lock(&self.0);
+        match stream.mode {
+            Mode::Direct => Pin::new(&mut stream.io).poll_write(context, bytes),
+            Mode::Leaving => stream.noted(context, Poll::Pending),
+            Mode::Corked => {
+                let polled = stream.poll_gather(context, &[IoSlice::new(bytes)]);
+                stream.noted(context, polled)
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = lock(&self.0);
+        match stream.mode {
+            Mode::Direct => Pin::new(&mut stream.io).poll_write_vectored(context, slices),
+            Mode::Leaving => stream.noted(context, Poll::Pending),
+            Mode::Corked => {
+                let polled = stream.poll_gather(context, slices);
+                stream.noted(context, polled)
+            }
+        }
+    }
+
+    /// Short slices are copied, and long ones are worth it.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = lock(&self.0);
+        match stream.mode {
+            Mode::Direct => Pin::new(&mut stream.io).poll_flush(context),
+            Mode::Leaving => stream.noted(context, Poll::Pending),
+            Mode::Corked => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Nothing is left behind.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = lock(&self.0);
+        match stream.mode {
+            Mode::Direct => Pin::new(&mut stream.io).poll_shutdown(context),
+            Mode::Leaving => stream.noted(context, Poll::Pending),
+            Mode::Corked => {
+                let mut polled = stream.poll_release(context);
+                if let Poll::Ready(Ok(())) = polled {
+                    polled = Pin::new(&mut stream.io).poll_shutdown(context);
+                }
+                stream.noted(context, polled)
+            }
+        }
+    }
+}
+
+/// A std mutex: no guard lives across an `.await`, and until a switch of protocols one task alone has
+/// both ends. A panic in `I` leaves nothing half-done that matters.
+fn lock<I>(stream: &Mutex<Stream<I>>) -> MutexGuard<'_, Stream<I>> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<I> fmt::Debug for Corked<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Corked")
+    }
+}
+
+#[cfg(test)]
+mod tests;
