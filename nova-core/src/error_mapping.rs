@@ -16,10 +16,12 @@ pub(crate) struct ErrorMappings(Vec<Mapping>);
 struct Mapping {
     of: TypeId,
     name: &'static str,
-    /// `None` for an error of another type.
-    map: Box<dyn Fn(&(dyn StdError + 'static)) -> Option<Error> + Send + Sync>,
+    map: Map,
     origin: Origin,
 }
+
+/// Gives `None` for an error of another type.
+type Map = Box<dyn Fn(&(dyn StdError + 'static)) -> Option<Error> + Send + Sync>;
 
 impl ErrorMappings {
     pub(crate) fn add<E: StdError + 'static>(

@@ -141,7 +141,9 @@ impl Asked<'_> {
             Some(Target::Action(action)) => action.fallback.as_ref(),
             _ => None,
         };
-        let of_group = self.endpoint.and_then(|endpoint| endpoint.fallback.as_ref());
+        let of_group = self
+            .endpoint
+            .and_then(|endpoint| endpoint.fallback.as_ref());
         let of_group = of_group.map(|fallback| &fallback.code);
         let of_app = self.core.fallback.as_ref();
         of_controller.into_iter().chain(of_group).chain(of_app)
@@ -228,7 +230,7 @@ impl Asked<'_> {
             return;
         };
         let mut error = Error::from_status(response.status().as_u16());
-        for (name, value) in &*response.headers() {
+        for (name, value) in response.headers() {
             error = error.with_header(name, value);
         }
         *response = self.page(page, error).await;

@@ -49,8 +49,8 @@ impl Notes {
 
     async fn word(&self, request: Request) -> Reply {
         let query = request.uri().query().unwrap_or_default();
-        let known = ["inner", "middle", "outer"].into_iter();
-        let word = known.filter(|known| *known == query).next();
+        let mut known = ["inner", "middle", "outer"].into_iter();
+        let word = known.find(|known| *known == query);
         value(Word(word.unwrap_or("unknown"))).header("x-own", "yes")
     }
 }
