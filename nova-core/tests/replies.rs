@@ -1,10 +1,5 @@
 //! The code of the book's page on replies, and that it does what the page says.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know for such"
-)]
-
 use std::fmt;
 use std::fs;
 use std::sync::Arc;

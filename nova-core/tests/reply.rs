@@ -8,7 +8,7 @@
 use nova_core::testing::TestClient;
 use nova_core::{
     App, Environment, Error, IntoReply, Reply, Request, Result, ResultExt, bytes, html, json,
-    redirect, status, text, view,
+    redirect, status, text,
 };
 use serde_json::json;
 
