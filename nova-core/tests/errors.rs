@@ -161,6 +161,27 @@ async fn in_dev_every_client_learns_the_cause() {
     assert!(page.text().contains("&#x2f;fail&#x2f;panic"));
 }
 
+#[tokio::test]
+async fn in_dev_the_route_is_shown_or_the_nearest_ones_and_why_they_do_not_match() {
+    let client = client(Environment::Dev);
+    let matched = get(&client, "/fail/io", "application/json").await;
+    let route = &matched.json::<Value>()["dev"]["route"];
+    assert_eq!(route["path"], "/fail/{how}");
+    assert_eq!(route["plugins"], json!(["late"]));
+    assert!(route["origin"].as_str().unwrap().contains("errors.rs:"));
+
+    let lost = get(&client, "/note", "application/json").await;
+    let near = &lost.json::<Value>()["dev"]["near"][0];
+    assert_eq!(near["route"]["path"], "/notes");
+    let reason = near["reason"].as_str().unwrap();
+    assert!(reason.contains("note"), "{reason}");
+
+    let page = get(&client, "/note", BROWSER).await;
+    assert!(page.text().contains("The nearest routes"));
+    let wrong_method = client.delete("/notes").header("accept", BROWSER).await;
+    assert!(wrong_method.text().contains("The nearest routes"));
+}
+
 // nova-observed, bug 6: there, texts are arrays of numbers.
 #[tokio::test]
 async fn the_texts_of_a_json_404_are_texts() {

@@ -1,9 +1,5 @@
 //! Routes that are added, replaced and reloaded while the app runs: checked first, all at once.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know for such"
-)]
 
 use std::fs;
 use std::sync::Arc;
