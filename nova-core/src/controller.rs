@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::fallback::Resolver;
 use crate::reply::{IntoReply, Reply};
 use crate::request::Request;
 
@@ -52,11 +53,21 @@ pub trait Controller: Send + Sync + Sized + 'static {
 
     /// Its actions, by name.
     fn actions(self: Arc<Self>) -> Vec<(&'static str, Action)>;
+
+    /// What answers when one of its actions does not: see [`Fallback`](crate::Fallback).
+    /// **Default:** nothing.
+    fn fallback(&self) -> Option<Resolver> {
+        None
+    }
 }
 
 /// Something that answers a request: an `async fn` of it, with its type erased.
 #[derive(Clone)]
-pub struct Action(Arc<dyn Fn(Request) -> ActionFuture + Send + Sync>);
+pub struct Action {
+    code: Arc<dyn Fn(Request) -> ActionFuture + Send + Sync>,
+    /// That of its controller.
+    pub(crate) fallback: Option<Resolver>,
+}
 
 /// The one boxed future that a request costs.
 type ActionFuture = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
@@ -74,14 +85,17 @@ impl Action {
         F: ActionFn + Send + Sync + 'static,
         F::Future: Future<Output: IntoReply> + Send + 'static,
     {
-        Action(Arc::new(move |request| {
-            let answer = action(request);
-            Box::pin(async move { answer.await.into_reply() })
-        }))
+        Action {
+            code: Arc::new(move |request| {
+                let answer = action(request);
+                Box::pin(async move { answer.await.into_reply() })
+            }),
+            fallback: None,
+        }
     }
 
     pub(crate) fn call(&self, request: Request) -> ActionFuture {
-        (self.0)(request)
+        (self.code)(request)
     }
 }
 
@@ -171,11 +185,15 @@ impl fmt::Debug for Action {
 /// Makes a struct a [`Controller`]: says what routes call it, and lists its actions.
 ///
 /// Each action is a method `async fn(&self, Request) -> impl IntoReply`. A name that is no such
-/// method does not compile, and neither does a return type that is no reply.
+/// method does not compile, and neither does a return type that is no reply. Behind the list may
+/// stand what answers when they do not: `fallback`, and a [`Fallback`](crate::Fallback).
 #[macro_export]
 macro_rules! controller {
     // Actions are `tt`, for these keep their own place in the errors of the compiler.
-    ($name:literal => $controller:ty { $($action:tt),+ $(,)? }) => {
+    (
+        $name:literal => $controller:ty { $($action:tt),+ $(,)? }
+        $(fallback $fallback:expr)?
+    ) => {
         impl $crate::Controller for $controller {
             const NAME: &'static str = $name;
 
@@ -197,6 +215,10 @@ macro_rules! controller {
                     (::std::stringify!($action), $crate::Action::new($action))
                 }),+]
             }
+
+            $(fn fallback(&self) -> ::std::option::Option<$crate::Resolver> {
+                ::std::option::Option::Some($crate::Resolver::new($fallback))
+            })?
         }
     };
 }

@@ -51,8 +51,10 @@ mod cookies;
 mod dev_facts;
 mod document;
 mod error;
+mod error_mapping;
 mod error_page;
 mod failure;
+mod fallback;
 mod forwarded;
 mod life;
 mod log;
@@ -94,6 +96,7 @@ pub use config::{
 pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use fallback::{Failure, Fallback, Resolver};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
