@@ -346,13 +346,19 @@ impl AppBuilder {
         self
     }
 
-    /// Registers a controller; routes name its actions as `controller::action`.
+    /// Registers a controller; routes name its actions as `controller::action`. Those that it
+    /// brings itself are added.
     #[must_use]
     #[track_caller]
     pub fn controller<C: Controller>(mut self, controller: C) -> Self {
         let origin = Origin::caller();
         let controller = Arc::new(controller);
         let fallback = controller.fallback();
+        let own = controller.routes().into_iter();
+        let own: Vec<_> = own.map(|route| route.of_controller(C::NAME)).collect();
+        if !own.is_empty() {
+            self.groups.push(Group::new().routes(own));
+        }
         for (action, mut code) in controller.actions() {
             code.fallback.clone_from(&fallback);
             let name = format!("{}::{action}", C::NAME);

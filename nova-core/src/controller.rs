@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::fallback::Resolver;
 use crate::reply::{IntoReply, Reply};
 use crate::request::Request;
+use crate::router::Route;
 
 /// A struct whose methods answer requests. [`controller!`](crate::controller!) implements it.
 ///
@@ -53,6 +54,12 @@ pub trait Controller: Send + Sync + Sized + 'static {
 
     /// Its actions, by name.
     fn actions(self: Arc<Self>) -> Vec<(&'static str, Action)>;
+
+    /// The routes that it brings itself, for an app that need not name them: see
+    /// [`controller!`](crate::controller!). **Default:** none.
+    fn routes(&self) -> Vec<Route> {
+        Vec::new()
+    }
 
     /// What answers when one of its actions does not: see [`Fallback`](crate::Fallback).
     /// **Default:** nothing.
@@ -185,13 +192,43 @@ impl fmt::Debug for Action {
 /// Makes a struct a [`Controller`]: says what routes call it, and lists its actions.
 ///
 /// Each action is a method `async fn(&self, Request) -> impl IntoReply`. A name that is no such
-/// method does not compile, and neither does a return type that is no reply. Behind the list may
-/// stand what answers when they do not: `fallback`, and a [`Fallback`](crate::Fallback).
+/// method does not compile, and neither does a return type that is no reply.
+///
+/// Behind the list may stand the routes that the controller brings itself, as the tuples of
+/// [`Group::route`](crate::Group::route), where an action is named without its controller: an app
+/// has them as soon as it registers the controller, with its global plugins and without a prefix. Behind
+/// that may stand what answers when the actions do not, `fallback` and a
+/// [`Fallback`](crate::Fallback).
+///
+/// ```
+/// use nova_core::{App, Request, Result, controller, methods};
+///
+/// struct Greeter;
+///
+/// controller!("greeter" => Greeter { greet, wave } routes [
+///     ("/greet/{name}", "greet", methods(["get"]).name("greet")),
+///     ("/wave", "wave"),
+/// ]);
+///
+/// impl Greeter {
+///     async fn greet(&self, request: Request) -> Result<String> {
+///         request.binding("name")
+///     }
+///
+///     async fn wave(&self, _request: Request) -> &'static str {
+///         "~"
+///     }
+/// }
+///
+/// let app = App::builder().controller(Greeter).build().unwrap();
+/// assert_eq!(app.router().routes().len(), 2);
+/// ```
 #[macro_export]
 macro_rules! controller {
     // Actions are `tt`, for these keep their own place in the errors of the compiler.
     (
         $name:literal => $controller:ty { $($action:tt),+ $(,)? }
+        $(routes [$($route:expr),* $(,)?])?
         $(fallback $fallback:expr)?
     ) => {
         impl $crate::Controller for $controller {
@@ -215,6 +252,10 @@ macro_rules! controller {
                     (::std::stringify!($action), $crate::Action::new($action))
                 }),+]
             }
+
+            $(fn routes(&self) -> ::std::vec::Vec<$crate::Route> {
+                ::std::vec![$($crate::IntoRoute::into_route($route)),*]
+            })?
 
             $(fn fallback(&self) -> ::std::option::Option<$crate::Resolver> {
                 ::std::option::Option::Some($crate::Resolver::new($fallback))

@@ -355,6 +355,16 @@ fn registered<N: Into<String>>(
 }
 
 impl Route {
+    /// The same route, whose handler is an action of this controller unless it names another.
+    pub(crate) fn of_controller(mut self, controller: &str) -> Self {
+        if let Handler::Named(name) = &mut self.handler
+            && !name.contains("::")
+        {
+            *name = format!("{controller}::{name}");
+        }
+        self
+    }
+
     fn into_spec(self, origin: Origin, errors: &mut Vec<BuildError>) -> RouteSpec {
         let place = |name: String| (name, origin.clone());
         let options = self.options;
@@ -383,6 +393,13 @@ impl Route {
             extra: extra.map(Arc::new),
             origin: origin.clone(),
         }
+    }
+}
+
+/// A route is one already.
+impl IntoRoute for Route {
+    fn into_route(self) -> Route {
+        self
     }
 }
 
