@@ -22,7 +22,6 @@ use crate::life::Life;
 /// How long the head of a request may take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 64 * 1024;
-const HEADER_FIELDS: usize = 100;
 
 pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
 where
@@ -53,12 +52,12 @@ where
     });
     let (stream, cork) = cork(io);
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
-    // half a request or a malformed one. The cork does not.
+    // half a request or a malformed one. The cork does not. Nor `max_headers`: 100 is hyper's own
+    // limit, and it saves 2,000 instructions for each request to leave it at that.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
-        .max_headers(HEADER_FIELDS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
 
