@@ -5,19 +5,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 
 use crate::build_error::{BuildError, BuildErrors, NameKind};
-use crate::config::{self, Config};
-use crate::controller::{Action, Controller};
-use crate::origin::{Origin, Source, SourceFile, shown};
+use crate::config::{self, Config, Environment};
+use crate::controller::{Action, ActionFn, Controller};
+use crate::forwarded::Proxies;
+use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
 use crate::protocol::ProtocolHandler;
-use crate::reply::IntoReply;
-use crate::request::Request;
-use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Table};
+use crate::reply::{IntoReply, ReplyHandlers};
+use crate::request::Head;
+use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
 use crate::session::Store;
@@ -43,25 +45,29 @@ pub struct App {
 /// What all requests of an app share.
 pub(crate) struct Core {
     pub(crate) config: Config,
-    pub(crate) table: Table,
-    pub(crate) views: Views,
+    pub(crate) views: ArcSwap<Views>,
+    pub(crate) replies: ReplyHandlers,
     pub(crate) shared: Arc<Shared>,
 }
 
 /// What every request holds of its app.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) router: Router,
     pub(crate) pubsub: PubSub,
     pub(crate) sessions: Arc<Store>,
+    pub(crate) proxies: Proxies,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, router: Router) -> Self {
         Shared {
+            router,
             pubsub: PubSub::new(),
             sessions: Arc::new(Store::new(&config.session)),
+            proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
         }
     }
@@ -87,6 +93,11 @@ impl App {
         &self.core.config
     }
 
+    /// The routes, which can be listed, explained and changed.
+    pub fn router(&self) -> &Router {
+        &self.core.shared.router
+    }
+
     /// The pub/sub. It works from the moment the app is built.
     pub fn pubsub(&self) -> &PubSub {
         &self.core.shared.pubsub
@@ -110,6 +121,7 @@ struct AppSettings {
 /// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
 /// call.
 pub struct AppBuilder {
+    environment: Option<Environment>,
     config_file: Option<(PathBuf, Origin)>,
     router_file: Option<(PathBuf, Origin)>,
     views: Option<(PathBuf, Origin)>,
@@ -118,6 +130,7 @@ pub struct AppBuilder {
     global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
+    replies: ReplyHandlers,
     errors: Vec<BuildError>,
 }
 
@@ -133,6 +146,7 @@ impl fmt::Debug for AppBuilder {
 impl AppBuilder {
     fn new() -> Self {
         let builder = AppBuilder {
+            environment: None,
             config_file: None,
             router_file: None,
             views: None,
@@ -141,12 +155,49 @@ impl AppBuilder {
             global_plugins: Vec::new(),
             groups: Vec::new(),
             services: Vec::new(),
+            replies: ReplyHandlers::default(),
             errors: Vec::new(),
         };
         builder
             .plugin_with("request", RequestPlugin::new)
             .plugin_with("correlation", CorrelationPlugin::new)
             .service("pubsub", PubSubService)
+    }
+
+    /// Where the app runs, whatever `NOVA_ENV` says: for tests of what happens in `prod`. Call it
+    /// before [`settings`](Self::settings). **Default:** as [`Environment`] says.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Environment, Error, Reply, Result};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .environment(Environment::Prod)
+    ///     .action("fail", |_| async {
+    ///         let full = std::io::Error::other("the disk is full");
+    ///         Result::<Reply>::Err(Error::from(full))
+    ///     })
+    ///     .route(("/", "fail"));
+    /// let client = TestClient::new(app.build().unwrap());
+    ///
+    /// assert!(!client.get("/").await.text().contains("disk"));
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        if self.app_settings.is_some() {
+            self.errors.push(BuildError::WrongValue {
+                message: "the settings are read before their environment is named: call \
+                          `.settings()` after `.environment(…)`"
+                    .to_owned(),
+                origin: Origin::caller(),
+            });
+        }
+        self.environment = Some(environment);
+        self
     }
 
     /// The folder of the app, usually `env!("CARGO_MANIFEST_DIR")`: `nova.toml` and `router.toml`
@@ -229,8 +280,8 @@ impl AppBuilder {
         }
         // What is wrong with the file and the other tables is told when those are read.
         let told_later = &mut Vec::new();
-        let variables = variables(told_later);
-        let file = read_file(self.config_file.as_ref(), told_later);
+        let variables = self.variables(told_later);
+        let file = SourceFile::read_named(self.config_file.as_ref(), told_later);
         let mut errors = Vec::new();
         let (settings, secrets) = config::read_app::<T>(file.as_ref(), &variables, &mut errors);
         let settings = settings.unwrap_or_default();
@@ -303,10 +354,10 @@ impl AppBuilder {
     /// own.
     #[must_use]
     #[track_caller]
-    pub fn action<F, Fut>(mut self, name: &str, action: F) -> Self
+    pub fn action<F>(mut self, name: &str, action: F) -> Self
     where
-        F: Fn(Request) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply> + Send + 'static,
+        F: ActionFn + Send + Sync + 'static,
+        F::Future: Future<Output: IntoReply> + Send + 'static,
     {
         let origin = Origin::caller();
         let action = Action::new(action);
@@ -333,7 +384,11 @@ impl AppBuilder {
     /// `#[serde(deny_unknown_fields)]`; wrong options are told with their place.
     #[must_use]
     #[track_caller]
-    pub fn plugin_with<O, P>(mut self, name: &str, make: impl Fn(O) -> P + Send + 'static) -> Self
+    pub fn plugin_with<O, P>(
+        mut self,
+        name: &str,
+        make: impl Fn(O) -> P + Send + Sync + 'static,
+    ) -> Self
     where
         O: DeserializeOwned,
         P: Plugin,
@@ -386,6 +441,42 @@ impl AppBuilder {
         self
     }
 
+    /// Registers what renders the values of a type of the app's own, which controllers give to
+    /// [`value`](crate::value).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use nova_core::{App, Head, Reply, Request, bytes, value};
+    ///
+    /// struct Xml(String);
+    ///
+    /// async fn xml(xml: Xml, _head: Arc<Head>) -> Reply {
+    ///     bytes(xml.0).content_type("application/xml")
+    /// }
+    ///
+    /// let app = App::builder()
+    ///     .reply_handler(xml)
+    ///     .route(("/feed", |_: Request| async { value(Xml("<feed/>".into())) }))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    ///
+    /// A handler answers with any reply but a value again. An error or a panic in it is the
+    /// controller's.
+    #[must_use]
+    #[track_caller]
+    pub fn reply_handler<T, F, Fut>(mut self, handler: F) -> Self
+    where
+        T: Send + Sync + 'static,
+        F: Fn(T, Arc<Head>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply> + Send + 'static,
+    {
+        let origin = Origin::caller();
+        self.replies.add(handler, origin, &mut self.errors);
+        self
+    }
+
     /// Adds a route in a group of its own.
     #[must_use]
     #[track_caller]
@@ -421,6 +512,16 @@ impl AppBuilder {
         self
     }
 
+    /// The environment variables of ours, with what the code says in place of `NOVA_ENV`.
+    fn variables(&self, errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
+        let mut variables = variables(errors);
+        if let Some(environment) = self.environment {
+            variables.retain(|(name, _)| name != "NOVA_ENV");
+            variables.push(("NOVA_ENV".to_owned(), environment.name().to_owned()));
+        }
+        variables
+    }
+
     /// Puts the app together.
     ///
     /// # Errors
@@ -428,8 +529,8 @@ impl AppBuilder {
     /// environment variables `NOVA_…` are read here, and can be wrong too.
     pub fn build(mut self) -> Result<App, BuildErrors> {
         let mut errors = std::mem::take(&mut self.errors);
-        let variables = variables(&mut errors);
-        let config_file = read_file(self.config_file.as_ref(), &mut errors);
+        let variables = self.variables(&mut errors);
+        let config_file = SourceFile::read_named(self.config_file.as_ref(), &mut errors);
         let secrets = self.app_settings.as_ref().map(|app| &*app.secrets);
         let mut config = config::read(config_file.as_ref(), &variables, secrets, &mut errors);
         if let Some(app) = self.app_settings {
@@ -451,30 +552,42 @@ impl AppBuilder {
 
         let views = self
             .views
-            .map(|(folder, origin)| Views::read(&folder, &origin, &mut errors));
-        let router_file = read_file(self.router_file.as_ref(), &mut errors);
+            .as_ref()
+            .map(|(folder, origin)| Views::read(folder, origin, &mut errors))
+            .unwrap_or_default();
+        let router_file = SourceFile::read_named(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
-        let file = file.unwrap_or_default();
         let in_rust = self.global_plugins.into_iter();
-        let global = in_rust
-            .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
-            .chain(file.plugins)
-            .collect();
-        let mut groups = file.groups;
-        for group in self.groups {
-            groups.push(group.into_spec(&self.registry, &mut errors));
-        }
-        let table = router::compile(groups, global, &self.registry, &mut errors);
-
+        let sources = Sources {
+            plugins: in_rust
+                .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
+                .collect(),
+            groups: self
+                .groups
+                .into_iter()
+                .map(|group| Arc::new(group.into_spec(&self.registry, &mut errors)))
+                .collect(),
+            file: file.unwrap_or_default(),
+            uses: views.uses().to_vec(),
+        };
+        let table = sources.compile(config.environment, &self.registry, &mut errors);
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
+        let router = Router::new(
+            table,
+            sources,
+            self.registry,
+            config.environment,
+            self.router_file,
+        );
+        let views = views.with_paths_of(&router);
         Ok(App {
             core: Arc::new(Core {
-                shared: Arc::new(Shared::new(&config)),
-                views: views.unwrap_or_default(),
+                shared: Arc::new(Shared::new(&config, router)),
+                views: ArcSwap::from_pointee(views),
+                replies: self.replies,
                 config,
-                table,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),
         })
@@ -501,30 +614,4 @@ pub(crate) fn variables(errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
         }
     }
     variables
-}
-
-fn read_file(
-    file: Option<&(PathBuf, Origin)>,
-    errors: &mut Vec<BuildError>,
-) -> Option<Arc<SourceFile>> {
-    let (file, origin) = file?;
-    match SourceFile::read(file) {
-        Ok((read, true)) => Some(read),
-        Ok((read, false)) => {
-            let end = read.text().len();
-            errors.push(BuildError::Syntax {
-                message: "from here on, the file is not UTF-8".to_owned(),
-                origin: Origin::in_file(&read, end..end),
-            });
-            None
-        }
-        Err(source) => {
-            errors.push(BuildError::Unreadable {
-                file: shown(file),
-                origin: origin.clone(),
-                source,
-            });
-            None
-        }
-    }
 }

@@ -26,8 +26,48 @@ pub(crate) struct RequestBody {
 enum Content {
     Arriving(Incoming),
     Read(Bytes),
-    /// Reading failed, with this status and message, or was abandoned half-way.
-    Broken(Option<(u16, String)>),
+    Broken(Failure),
+}
+
+/// Why there is no more of a body; told as often as somebody asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// It is the client's, with this status and message.
+    Client(u16, String),
+    /// The body has gone elsewhere: this is where.
+    Gone(&'static str),
+}
+
+/// The body of a request as it arrives, for what should not be held in memory as a whole.
+///
+/// ```
+/// # use nova_core::{Request, Reply, Result, json};
+/// async fn length(mut request: Request) -> Result<Reply> {
+///     let mut body = request.body_stream()?;
+///     let mut length = 0;
+///     while let Some(bytes) = body.next().await? {
+///         length += bytes.len();
+///     }
+///     Ok(json(&length))
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// #     let request = nova_core::testing::request("POST", "/").body("milk");
+/// #     assert!(length(request.build()).await.is_ok());
+/// # }
+/// ```
+pub struct BodyStream {
+    source: Source,
+    limit: usize,
+    received: usize,
+    /// Whether the client waits for `100 Continue` (RFC 9110 §10.1.1).
+    is_asked_for: bool,
+    failure: Option<Failure>,
+}
+
+enum Source {
+    Arriving(Incoming),
+    Read(Bytes),
 }
 
 impl RequestBody {
@@ -45,49 +85,113 @@ impl RequestBody {
         }
     }
 
+    /// Sets another limit. It counts for what is read from now on.
+    pub(crate) fn limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+    }
+
     pub(crate) async fn read(&mut self, headers: &HeaderMap) -> Result<Bytes> {
-        let mut body = match std::mem::replace(&mut self.content, Content::Broken(None)) {
-            Content::Arriving(body) => body,
-            Content::Read(bytes) => {
-                self.content = Content::Read(bytes.clone());
-                return Ok(bytes);
-            }
-            Content::Broken(Some((status, message))) => {
-                self.content = Content::Broken(Some((status, message.clone())));
-                return Err(Error::new(status, message));
-            }
-            Content::Broken(None) => {
-                return Err(Error::internal("reading the body was abandoned half-way"));
-            }
-        };
-        let received = self.receive(&mut body, headers).await;
+        if let Content::Read(bytes) = &self.content {
+            return Ok(bytes.clone());
+        }
+        let mut stream = self.take("reading the body was abandoned half-way", headers)?;
+        let received = stream.collect().await;
         self.content = match &received {
             Ok(bytes) => Content::Read(bytes.clone()),
-            Err(error) => {
-                let message = error.detail().unwrap_or_default().to_owned();
-                Content::Broken(Some((error.status().as_u16(), message)))
-            }
+            Err(error) => Content::Broken(Failure::of(error)),
         };
         received
     }
 
-    async fn receive(&self, body: &mut Incoming, headers: &HeaderMap) -> Result<Bytes> {
-        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if declared > self.limit {
-            // A client that waits for `100 Continue` (RFC 9110 §10.1.1) need not send it at all.
-            if !headers.contains_key(header::EXPECT) {
-                self.discard(body, declared).await;
+    /// The body as a stream. What was read already can be streamed again and again.
+    pub(crate) fn stream(&mut self, headers: &HeaderMap) -> Result<BodyStream> {
+        self.take("the body was taken as a stream before", headers)
+    }
+
+    fn take(&mut self, whereto: &'static str, headers: &HeaderMap) -> Result<BodyStream> {
+        let gone = Content::Broken(Failure::Gone(whereto));
+        let source = match std::mem::replace(&mut self.content, gone) {
+            Content::Arriving(body) => Source::Arriving(body),
+            Content::Read(bytes) => {
+                self.content = Content::Read(bytes.clone());
+                Source::Read(bytes)
+            }
+            Content::Broken(failure) => {
+                let error = failure.error();
+                self.content = Content::Broken(failure);
+                return Err(error);
+            }
+        };
+        Ok(BodyStream {
+            source,
+            limit: self.limit,
+            received: 0,
+            is_asked_for: headers.contains_key(header::EXPECT),
+            failure: None,
+        })
+    }
+}
+
+impl Failure {
+    pub(crate) fn of(error: &Error) -> Self {
+        let message = error.detail().unwrap_or_default().to_owned();
+        Failure::Client(error.status().as_u16(), message)
+    }
+
+    pub(crate) fn error(&self) -> Error {
+        match self {
+            Failure::Client(status, message) => Error::new(*status, message.clone()),
+            Failure::Gone(whereto) => Error::internal(*whereto),
+        }
+    }
+}
+
+impl BodyStream {
+    /// The next bytes, in pieces as they arrive; `None` at the end.
+    ///
+    /// # Errors
+    /// 413 if the body is longer than `server.body_limit`, as soon as that is known; 408 if no byte
+    /// arrives for 30 s; 400 if the client breaks it off. The same again for who asks again.
+    ///
+    /// # Cancel safety
+    /// No byte is lost if the future is dropped.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.error());
+        }
+        let next = self.receive().await;
+        self.failure = next.as_ref().err().map(Failure::of);
+        next
+    }
+
+    async fn receive(&mut self) -> Result<Option<Bytes>> {
+        let body = match &mut self.source {
+            Source::Read(bytes) if bytes.is_empty() => return Ok(None),
+            Source::Read(bytes) => return Ok(Some(std::mem::take(bytes))),
+            Source::Arriving(body) => body,
+        };
+        let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if left > self.limit - self.received {
+            // A client that asks first need not send it at all.
+            if !self.is_asked_for {
+                self.discard(left).await;
             }
             return Err(self.too_long());
         }
+        let data = next_data(body).await?;
+        let length = data.as_ref().map_or(0, Bytes::len);
+        if length > self.limit - self.received {
+            self.discard(0).await;
+            return Err(self.too_long());
+        }
+        self.received += length;
+        Ok(data)
+    }
+
+    async fn collect(&mut self) -> Result<Bytes> {
         let mut bytes = BytesMut::new();
-        while let Some(data) = self.next(body).await? {
-            if bytes.len() + data.len() > self.limit {
-                drop(bytes);
-                self.discard(body, declared).await;
-                return Err(self.too_long());
-            }
-            if bytes.is_empty() && body.is_end_stream() {
+        while let Some(data) = self.next().await? {
+            if bytes.is_empty() && self.is_at_end() {
                 return Ok(data); // the usual small body, in one piece: no copy
             }
             bytes.extend_from_slice(&data);
@@ -95,27 +199,25 @@ impl RequestBody {
         Ok(bytes.freeze())
     }
 
-    async fn next(&self, body: &mut Incoming) -> Result<Option<Bytes>> {
-        loop {
-            let frame = match timeout(SILENCE, body.frame()).await {
-                Ok(Some(Ok(frame))) => frame,
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(Error::new(400, "the body breaks off")),
-                Err(_) => return Err(Error::new(408, "the body stopped arriving")),
-            };
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data)); // trailers are passed over
-            }
+    fn is_at_end(&self) -> bool {
+        match &self.source {
+            Source::Arriving(body) => body.is_end_stream(),
+            Source::Read(bytes) => bytes.is_empty(),
         }
     }
 
-    async fn discard(&self, body: &mut Incoming, declared: usize) {
+    /// Reads the rest, of which `left` bytes are announced, and throws it away, so that the client
+    /// gets to read the answer.
+    pub(crate) async fn discard(&mut self, left: usize) {
         let most = self.limit.saturating_mul(DISCARDED);
-        if declared > most {
+        let Source::Arriving(body) = &mut self.source else {
+            return;
+        };
+        if left > most || self.failure.is_some() {
             return;
         }
         let mut discarded = 0;
-        while let Ok(Some(data)) = self.next(body).await {
+        while let Ok(Some(data)) = next_data(body).await {
             discarded += data.len();
             if discarded > most {
                 return;
@@ -128,6 +230,20 @@ impl RequestBody {
     }
 }
 
+async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>> {
+    loop {
+        let frame = match timeout(SILENCE, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(Error::new(400, "the body breaks off")),
+            Err(_) => return Err(Error::new(408, "the body stopped arriving")),
+        };
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data)); // trailers are passed over
+        }
+    }
+}
+
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.content {
@@ -135,5 +251,15 @@ impl fmt::Debug for RequestBody {
             Content::Read(_) => "RequestBody(read)",
             Content::Broken(_) => "RequestBody(broken)",
         })
+    }
+}
+
+/// Without the bytes: they may hold secrets.
+impl fmt::Debug for BodyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyStream")
+            .field("received", &self.received)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }

@@ -144,6 +144,8 @@ pub enum NameKind {
     Protocol,
     /// A handler of such a protocol.
     Handler,
+    /// A route that has a name.
+    Route,
     /// An HTTP method.
     Method,
     /// A security function.
@@ -152,6 +154,8 @@ pub enum NameKind {
     View,
     /// A background service.
     Service,
+    /// What renders the values of a type of the app's own; its name is that of the type.
+    ReplyHandler,
     /// An environment: `dev` or `prod`.
     Environment,
 }
@@ -163,10 +167,12 @@ impl fmt::Display for NameKind {
             NameKind::Plugin => "plugin",
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
+            NameKind::Route => "route",
             NameKind::Method => "method",
             NameKind::Security => "security function",
             NameKind::View => "view",
             NameKind::Service => "service",
+            NameKind::ReplyHandler => "reply handler",
             NameKind::Environment => "environment",
         })
     }
@@ -203,9 +209,19 @@ impl BuildError {
                 NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
+            BuildError::DuplicateName {
+                kind: NameKind::Route,
+                name,
+                ..
+            } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
                 let article = if *kind == NameKind::Action { "an" } else { "a" };
-                write!(f, "{article} {kind} is registered as `{name}` already")
+                let word = if *kind == NameKind::ReplyHandler {
+                    "for"
+                } else {
+                    "as"
+                };
+                write!(f, "{article} {kind} is registered {word} `{name}` already")
             }
             BuildError::BadPath { path, reason, .. } => write!(f, "`{path}` is no path: {reason}"),
             BuildError::Conflict { requests, .. } => {

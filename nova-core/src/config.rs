@@ -17,8 +17,9 @@ use std::sync::Arc;
 pub(crate) use file::{read, read_app};
 pub use log::{LogConfig, LogFormat};
 pub use secret::Secret;
-pub use server::ServerConfig;
+pub use server::{ForwardedHeader, ServerConfig};
 pub use session::SessionConfig;
+pub(crate) use values::bytes_or_none;
 
 use crate::origin::Origin;
 

@@ -1,7 +1,7 @@
 //! Controllers and their actions: the code that a route names.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -69,10 +69,10 @@ impl Action {
     ///
     /// let heartbeat = Action::new(|_: Request| async { status(200) });
     /// ```
-    pub fn new<F, Fut>(action: F) -> Self
+    pub fn new<F>(action: F) -> Self
     where
-        F: Fn(Request) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply> + Send + 'static,
+        F: ActionFn + Send + Sync + 'static,
+        F::Future: Future<Output: IntoReply> + Send + 'static,
     {
         Action(Arc::new(move |request| {
             let answer = action(request);
@@ -82,6 +82,83 @@ impl Action {
 
     pub(crate) fn call(&self, request: Request) -> ActionFuture {
         (self.0)(request)
+    }
+}
+
+/// The code of an [`Action`]: an `async fn(Request)`, or such a closure. What it returns is a reply
+/// ([`IntoReply`]).
+///
+/// ```
+/// use nova_core::{ActionFn, Reply, Request, status};
+///
+/// async fn heartbeat(_request: Request) -> Reply {
+///     status(200)
+/// }
+///
+/// fn check(_code: impl ActionFn) {}
+/// check(heartbeat);
+/// check(|_: Request| async { status(200) });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no action",
+    label = "an action is an `async fn` that takes a `Request` and returns a reply",
+    note = "write `async fn index(request: Request) -> Result<Reply>`, or the closure `|request: Request| async move {{ … }}`"
+)]
+pub trait ActionFn: Fn(Request) -> Self::Future {
+    /// What a call gives.
+    type Future: Future;
+}
+
+// The compiler is to say what an action is, instead of which `Fn` is missing.
+#[diagnostic::do_not_recommend]
+impl<F, Fut> ActionFn for F
+where
+    F: Fn(Request) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+}
+
+/// A method that [`controller!`](crate::controller!) lists, for its expansion only.
+///
+/// There are two kinds, and no method is of the second: with only one to choose from, the compiler
+/// would say what that misses, a certain `FnOnce`, and not what an action is.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this method of `{C}` is no action",
+    label = "an action is an `async fn` that takes `&self` and a `Request`, and returns a reply",
+    note = "write `async fn index(&self, request: Request) -> Result<Reply>`"
+)]
+pub trait ActionMethod<'c, C: 'c, Kind> {
+    type Future: Future;
+
+    fn call(self, controller: &'c C, request: Request) -> Self::Future;
+}
+
+/// The kind of the methods that are actions.
+#[derive(Debug)]
+pub struct AsyncMethod;
+
+impl<'c, C: 'c, F, Fut> ActionMethod<'c, C, AsyncMethod> for F
+where
+    F: FnOnce(&'c C, Request) -> Fut,
+    Fut: Future,
+{
+    type Future = Fut;
+
+    fn call(self, controller: &'c C, request: Request) -> Fut {
+        self(controller, request)
+    }
+}
+
+/// The kind of no method.
+trait Nothing {}
+
+impl<'c, C: 'c, F: Nothing> ActionMethod<'c, C, ()> for F {
+    type Future = Ready<()>;
+
+    fn call(self, _: &'c C, _: Request) -> Ready<()> {
+        ready(())
     }
 }
 
@@ -97,7 +174,8 @@ impl fmt::Debug for Action {
 /// method does not compile, and neither does a return type that is no reply.
 #[macro_export]
 macro_rules! controller {
-    ($name:literal => $controller:ty { $($action:ident),+ $(,)? }) => {
+    // Actions are `tt`, for these keep their own place in the errors of the compiler.
+    ($name:literal => $controller:ty { $($action:tt),+ $(,)? }) => {
         impl $crate::Controller for $controller {
             const NAME: &'static str = $name;
 
@@ -106,13 +184,17 @@ macro_rules! controller {
             ) -> ::std::vec::Vec<(&'static str, $crate::Action)> {
                 ::std::vec![$({
                     let controller = ::std::sync::Arc::clone(&self);
-                    let action = $crate::Action::new(move |request: $crate::Request| {
+                    let $action = move |request: $crate::Request| {
                         let controller = ::std::sync::Arc::clone(&controller);
                         async move {
-                            $crate::IntoReply::into_reply(controller.$action(request).await)
+                            let $action = Self::$action;
+                            let answer =
+                                $crate::ActionMethod::<Self, _>::call($action, &controller, request);
+                            let $action = answer.await;
+                            $crate::IntoReply::into_reply($action)
                         }
-                    });
-                    (::std::stringify!($action), action)
+                    };
+                    (::std::stringify!($action), $crate::Action::new($action))
                 }),+]
             }
         }

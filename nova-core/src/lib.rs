@@ -39,23 +39,32 @@
 //! ]
 //! ```
 
+mod accept;
 mod app;
 mod bindings;
 mod body;
 mod build_error;
 mod config;
 mod controller;
+mod cookies;
+mod dev_facts;
 mod document;
 mod error;
+mod error_page;
+mod failure;
+mod forwarded;
 mod life;
 mod log;
+mod multipart;
 mod origin;
 pub mod panic;
 mod params;
 pub mod password;
 mod pipeline;
 mod plugin;
+mod problem;
 mod protocol;
+mod reload;
 mod reply;
 mod request;
 mod response;
@@ -67,29 +76,41 @@ mod service;
 mod session;
 mod stopping;
 pub mod testing;
+mod upload;
 mod views;
 
+pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
+pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
-pub use config::{Config, Environment, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig};
-pub use controller::{Action, Controller};
+pub use config::{
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+};
+#[doc(hidden)]
+pub use controller::ActionMethod;
+pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
     CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
-pub use reply::{IntoReply, Reply, json, redirect, status, text, view};
+pub use reply::{
+    IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,
+    value, view,
+};
 pub use request::{Head, Request};
-pub use response::{Response, ResponseBody};
+pub use response::{Response, ResponseBody, ResponseExt};
 pub use router::{
-    Group, Handler, IntoHandler, IntoRoute, NearRoute, Route, RouteInfo, RouteOptions, methods,
-    protocol,
+    Explanation, Group, Handler, IntoHandler, IntoRoute, NearRoute, Outcome, PathOrStatus, Route,
+    RouteChanges, RouteInfo, RouteOptions, Router, methods, protocol,
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::Session;
 pub use stopping::Stopping;
+pub use upload::UploadedFile;

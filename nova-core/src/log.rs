@@ -96,7 +96,17 @@ impl Log {
             .write_all(format!("{message}\n").as_bytes());
     }
 
-    /// Writes why the app ends: for people, or as JSON where a program reads.
+    /// Writes what whoever works on the app wants to know: for people whatever the level of the log,
+    /// as JSON where a program reads.
+    pub(crate) fn tell(&self, message: &str) {
+        match self.lines.format() {
+            LogFormat::Text => self.say(message),
+            // What reads JSON would stumble over it.
+            LogFormat::Json => info!("{message}"),
+        }
+    }
+
+    /// Writes why the app ends or does not change: for people, or as JSON where a program reads.
     pub(crate) fn say_error(&self, message: &str) {
         let for_program = self.lines.format() == LogFormat::Json && !io::stderr().is_terminal();
         match for_program && self.filter.is_some() {

@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::build_error::BuildError;
 use crate::config::secret;
 
 /// A configuration file as it was read, for messages that show a line of it.
@@ -30,6 +31,33 @@ impl SourceFile {
             }
         };
         Ok((SourceFile::new(path, text), whole))
+    }
+
+    /// Reads the file that the app names, if it names one, and adds to `errors` why it cannot.
+    pub(crate) fn read_named(
+        file: Option<&(PathBuf, Origin)>,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<Self>> {
+        let (file, origin) = file?;
+        match SourceFile::read(file) {
+            Ok((read, true)) => Some(read),
+            Ok((read, false)) => {
+                let end = read.text().len();
+                errors.push(BuildError::Syntax {
+                    message: "from here on, the file is not UTF-8".to_owned(),
+                    origin: Origin::in_file(&read, end..end),
+                });
+                None
+            }
+            Err(source) => {
+                errors.push(BuildError::Unreadable {
+                    file: shown(file),
+                    origin: origin.clone(),
+                    source,
+                });
+                None
+            }
+        }
     }
 
     pub(crate) fn new(path: &Path, text: String) -> Arc<Self> {

@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
 use crate::body::RequestBody;
+use crate::config::Environment;
 use crate::error::{Error, Result};
+use crate::failure::Failed;
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
@@ -20,7 +23,7 @@ use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::Rendering;
 use crate::request::{Head, Request};
 use crate::response::{self, Response};
-use crate::router::{Endpoint, Found, Target};
+use crate::router::{Endpoint, Found, StatusPage, Table, Target};
 use crate::security::Access;
 
 impl Core {
@@ -54,37 +57,45 @@ impl Core {
         let body = RequestBody::arriving(body, self.config.server.body_limit);
         let mut request = Request::new(parts, body, peer, Arc::clone(&self.shared));
 
-        let (chain, next) = match self.table.find(&request) {
+        let table = self.shared.router.table();
+        let (chain, next) = match table.find(&request) {
             Found::Endpoint(endpoint, bindings) => {
                 request.bindings = bindings;
+                request.extra.clone_from(&endpoint.extra);
+                if let Some(bytes) = endpoint.limits.body_limit {
+                    request.limit_body(bytes);
+                }
                 (&endpoint.chain, Next::Endpoint(endpoint))
             }
-            Found::Options(allow, chain) => (chain, Next::Answer(options(allow))),
-            other => (&self.table.global, Next::Answer(no_route(other))),
+            Found::Options(allow, chain) => (chain, Next::Options(allow)),
+            other => (&table.global, Next::NoRoute(other)),
         };
-        let name = match &next {
-            Next::Endpoint(endpoint) => &endpoint.name,
-            Next::Answer(_) => "no route",
-        };
-
         let mut before = run_before(chain, &mut request).await;
         if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next) {
             before = admit(endpoint, &mut request).await;
         }
-        let head = Arc::clone(request.head());
-        let rendering = Rendering {
-            method: head.method(),
-            views: &self.views,
-            view: next.view(),
+        let asked = Asked {
+            core: self,
+            table: &table,
+            head: Arc::clone(request.head()),
+            endpoint: next.endpoint(),
         };
         let answer = match before {
-            Ok(Flow::Continue) => next.answer(request, rendering).await,
-            Ok(Flow::Stop(reply)) => reply.render(rendering).map(Answer::from),
+            Ok(Flow::Continue) => next.answer(request, &asked).await,
+            Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
             Err(error) => Err(error),
         };
-        let mut answer = answer.unwrap_or_else(|error| Answer::from(failed(&error, name, &head)));
-        run_after(chain, &head, &mut answer.response, name).await;
-        keep_sound(&mut answer, name, &head);
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => Box::pin(asked.failed(error)).await.into(),
+        };
+        if asked.lacks_page(&answer.response) {
+            Box::pin(asked.give_page(&mut answer.response)).await;
+        }
+        run_after(chain, &asked, &mut answer.response).await;
+        keep_sound(&mut answer, &asked).await;
+        let body = answer.response.body_mut();
+        body.sent_by(asked.route(), &asked.head);
         if let Some((switch, upgrade)) = answer.switch {
             let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
             life.track_socket(socket.in_current_span());
@@ -93,10 +104,126 @@ impl Core {
     }
 }
 
+/// A request that is being answered, without its body.
+struct Asked<'a> {
+    core: &'a Core,
+    table: &'a Table,
+    head: Arc<Head>,
+    /// The route that answers, if one does.
+    endpoint: Option<&'a Endpoint>,
+}
+
+impl Asked<'_> {
+    fn rendering(&self) -> Rendering<'_> {
+        Rendering {
+            head: &self.head,
+            views: &self.core.views,
+            replies: &self.core.replies,
+            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+        }
+    }
+
+    /// The answer to an error; what the client does not learn is logged.
+    async fn failed(&self, error: Error) -> Response {
+        self.log(&error);
+        match self.table.status_page(&self.head, error.status()) {
+            Some(page) => self.page(page, error).await,
+            None => self.without_page(&error),
+        }
+    }
+
+    fn without_page(&self, error: &Error) -> Response {
+        let environment = self.core.config.environment;
+        let is_lost = self.endpoint.is_none() && environment == Environment::Dev;
+        let failed = Failed {
+            environment,
+            head: &self.head,
+            error,
+            route: self.endpoint.map(|endpoint| &endpoint.info),
+            near: match is_lost {
+                true => self.table.near(&self.head),
+                false => Vec::new(),
+            },
+        };
+        failed.response()
+    }
+
+    /// Whether an answer is one that a status page may be for.
+    fn lacks_page(&self, response: &Response) -> bool {
+        let status = response.status();
+        (status.is_client_error() || status.is_server_error())
+            && response.body().size_hint().exact() == Some(0)
+    }
+
+    /// Gives an answer that has no body the page for its status, if there is one.
+    async fn give_page(&self, response: &mut Response) {
+        let Some(page) = self.table.status_page(&self.head, response.status()) else {
+            return;
+        };
+        let mut error = Error::from_status(response.status().as_u16());
+        for (name, value) in response.headers() {
+            error = error.with_header(name, value);
+        }
+        *response = self.page(page, error).await;
+    }
+
+    /// What a status page says of an error; one that fails itself says nothing.
+    async fn page(&self, page: &StatusPage, error: Error) -> Response {
+        let error = Arc::new(error);
+        let request = Request::again(Arc::clone(&self.head), Arc::clone(&error));
+        let reply = held(Stage::StatusPage, async { page.action.call(request).await });
+        let rendering = Rendering {
+            view: &page.view,
+            ..self.rendering()
+        };
+        let rendered = match reply.await {
+            Ok(reply) => reply.or_status(error.status()).render(rendering).await,
+            Err(error) => Err(error),
+        };
+        match rendered {
+            Ok(mut response) => {
+                // What the answer has said beside its body, such as `www-authenticate`, is still so.
+                for name in error.headers().keys() {
+                    if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+                        for value in error.headers().get_all(name) {
+                            response.headers_mut().append(name, value.clone());
+                        }
+                    }
+                }
+                response
+            }
+            Err(error) => {
+                self.log(&error);
+                self.without_page(&error)
+            }
+        }
+    }
+
+    /// For the log.
+    fn route(&self) -> &dyn fmt::Display {
+        match self.endpoint {
+            Some(endpoint) => &endpoint.info,
+            None => &"no route",
+        }
+    }
+
+    fn log(&self, error: &Error) {
+        let (method, path) = (self.head.method(), self.head.path());
+        let status = error.status().as_u16();
+        let route = self.route();
+        if error.status().is_server_error() {
+            error!(%method, path, status, %route, "{error}");
+        } else {
+            debug!(%method, path, status, %route, "{error}");
+        }
+    }
+}
+
 /// What comes between the plugins.
 enum Next<'t> {
     Endpoint(&'t Endpoint),
-    Answer(Response),
+    Options(&'t HeaderValue),
+    NoRoute(Found<'t>),
 }
 
 /// A response, and what follows it on the connection.
@@ -115,25 +242,33 @@ impl From<Response> for Answer {
 }
 
 impl<'t> Next<'t> {
-    /// The view that has its name from who answers.
-    fn view(&self) -> &'t str {
+    fn endpoint(&self) -> Option<&'t Endpoint> {
         match self {
-            Next::Endpoint(endpoint) => &endpoint.view,
-            Next::Answer(_) => "",
+            Next::Endpoint(endpoint) => Some(endpoint),
+            _ => None,
         }
     }
 
-    async fn answer(self, request: Request, rendering: Rendering<'_>) -> Result<Answer> {
+    async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer> {
         match self {
-            Next::Answer(response) => Ok(response.into()),
+            Next::Options(allow) => {
+                let mut response = response::empty(StatusCode::NO_CONTENT);
+                response.headers_mut().insert(header::ALLOW, allow.clone());
+                Ok(response.into())
+            }
+            Next::NoRoute(found) => Err(no_route(&found)),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
                     // The call itself is inside: what an action does before its first await may
                     // panic too.
                     let reply = held(Stage::Controller, async { action.call(request).await });
-                    reply.await?.render(rendering).map(Answer::from)
+                    reply
+                        .await?
+                        .render(asked.rendering())
+                        .await
+                        .map(Answer::from)
                 }
-                Target::Protocol(handler) => open(&**handler, request, rendering).await,
+                Target::Protocol(handler) => open(&**handler, request, asked).await,
             },
         }
     }
@@ -142,11 +277,11 @@ impl<'t> Next<'t> {
 async fn open(
     handler: &dyn ProtocolHandler,
     mut request: Request,
-    rendering: Rendering<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     match held(Stage::Handler, async { handler.open(request).await }).await? {
-        Opening::Refused(reply) => reply.render(rendering).map(Answer::from),
+        Opening::Refused(reply) => reply.render(asked.rendering()).await.map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
                 return Err(Error::new(400, "this connection cannot switch protocols"));
@@ -214,27 +349,27 @@ async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
     }
 }
 
-async fn run_after(chain: &Chain, head: &Head, response: &mut Response, name: &str) {
+async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
-        let after = async { plugin.code.post_request(head, response).await };
+        let after = async { plugin.code.post_request(&asked.head, response).await };
         if let Err(error) = held(Stage::Plugin(&plugin.name), after).await {
-            *response = failed(&error, name, head);
+            *response = Box::pin(asked.failed(error)).await;
         }
     }
 }
 
 /// Puts right what a plugin has put into a response that would break the connection.
-fn keep_sound(answer: &mut Answer, name: &str, head: &Head) {
-    let headers = answer.response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.remove(header::TRANSFER_ENCODING);
-    if let Some(cookie) = head.session_cookie() {
-        headers.append(header::SET_COOKIE, cookie);
-    }
+async fn keep_sound(answer: &mut Answer, asked: &Asked<'_>) {
     let status = answer.response.status();
     if status.is_informational() && answer.switch.is_none() {
         let error = Error::internal(format!("a plugin answered with {status}"));
-        answer.response = failed(&error, name, head);
+        answer.response = Box::pin(asked.failed(error)).await;
+    }
+    let headers = answer.response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRANSFER_ENCODING);
+    if let Some(cookie) = asked.head.session_cookie() {
+        headers.append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -244,6 +379,7 @@ enum Stage<'s> {
     Security(&'s str),
     Controller,
     Handler,
+    StatusPage,
 }
 
 impl fmt::Display for Stage<'_> {
@@ -253,6 +389,7 @@ impl fmt::Display for Stage<'_> {
             Stage::Security(name) => write!(f, "the security function `{name}`"),
             Stage::Controller => f.write_str("the controller"),
             Stage::Handler => f.write_str("the handler"),
+            Stage::StatusPage => f.write_str("the status page"),
         }
     }
 }
@@ -265,40 +402,18 @@ async fn held<T>(stage: Stage<'_>, work: impl Future<Output = Result<T>>) -> Res
     }
 }
 
-/// The answer to an error; what the client does not learn is logged.
-fn failed(error: &Error, name: &str, head: &Head) -> Response {
-    let (method, path, status) = (head.method(), head.path(), error.status().as_u16());
-    if error.status().is_server_error() {
-        error!(%method, path, status, route = name, "{error}");
-    } else {
-        debug!(%method, path, status, route = name, "{error}");
-    }
-    Response::from(error)
-}
-
-fn options(allow: &HeaderValue) -> Response {
-    with_allow(response::empty(StatusCode::NO_CONTENT), allow)
-}
-
-fn no_route(found: Found<'_>) -> Response {
+/// Why no route answers.
+fn no_route(found: &Found<'_>) -> Error {
     match found {
         Found::MethodNotAllowed(allow) => {
-            let detail = format!(
-                "the methods here are {}",
-                allow.to_str().unwrap_or_default()
-            );
-            let problem = response::problem(StatusCode::METHOD_NOT_ALLOWED, Some(&detail));
-            with_allow(problem, allow)
+            let methods = allow.to_str().unwrap_or_default();
+            Error::new(405, format!("the methods here are {methods}"))
+                .with_header(header::ALLOW, *allow)
         }
-        Found::BadEncoding => response::problem(
-            StatusCode::BAD_REQUEST,
-            Some("the path is badly encoded: a `%` begins two hexadecimal digits"),
+        Found::BadEncoding => Error::new(
+            400,
+            "the path is badly encoded: a `%` begins two hexadecimal digits",
         ),
-        _ => response::problem(StatusCode::NOT_FOUND, None),
+        _ => Error::from_status(404),
     }
-}
-
-fn with_allow(mut response: Response, allow: &HeaderValue) -> Response {
-    response.headers_mut().insert(header::ALLOW, allow.clone());
-    response
 }

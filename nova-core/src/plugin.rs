@@ -48,7 +48,11 @@ pub use request::{RequestOptions, RequestPlugin};
 /// # Cancel safety
 /// The futures are dropped when the client hangs up. Work that has to finish regardless, such as
 /// an audit record, belongs in a task of its own.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no plugin")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no plugin",
+    label = "a plugin is a value that implements `nova_core::Plugin`",
+    note = "write `impl Plugin for` a struct of yours, with `pre_request` or `post_request` or both"
+)]
 pub trait Plugin: Send + Sync + 'static {
     /// Looks at `request` before its controller does, and says how to go on.
     ///
@@ -96,6 +100,8 @@ pub(crate) struct NamedPlugin {
     /// What the router file calls it, for the log.
     pub(crate) name: Arc<str>,
     pub(crate) code: Arc<dyn ErasedPlugin>,
+    /// How the list has it, options included.
+    pub(crate) written: Arc<str>,
 }
 
 /// [`Plugin`] with its futures boxed, as a route table can store it.

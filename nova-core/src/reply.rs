@@ -1,17 +1,37 @@
 //! What a controller returns: data, of which the framework makes the response.
 
+mod file;
+mod forms;
+mod handlers;
+mod into_reply;
+mod render;
+
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
+use cookie::Cookie;
+use futures_util::Stream;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+    TRANSFER_ENCODING,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::response::{Response, ResponseBody};
-use crate::views::Views;
+use crate::error::Error;
+use crate::response::{self, ResponseBody};
+use file::File;
+pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
+pub(crate) use handlers::ReplyHandlers;
+use handlers::Value;
+pub use into_reply::{IntoError, IntoReply};
+pub(crate) use render::Rendering;
 
-/// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`] or [`text`].
+/// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],
+/// [`html`], [`bytes`], [`stream`] or [`sendfile`]; or by [`value`], from a type of the app's own.
+///
+/// Each form but `redirect` is also a method, for behind [`status`]. Status, headers and body may
+/// come in any order.
 ///
 /// ```
 /// use nova_core::{Reply, json, status};
@@ -36,78 +56,22 @@ pub struct Reply {
 #[derive(Debug)]
 enum Content {
     Empty,
+    Redirect,
     Json(Bytes),
-    Text(Bytes),
+    /// With their usual content type.
+    Bytes(Bytes, &'static str),
     View {
         /// `None` for the one that is named after the controller.
         name: Option<String>,
         context: minijinja::Value,
     },
+    Stream(ResponseBody),
+    File(File),
+    Value(Value),
 }
 
-/// What a reply is rendered with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rendering<'r> {
-    pub(crate) method: &'r Method,
-    pub(crate) views: &'r Views,
-    /// The view that is named after who answers.
-    pub(crate) view: &'r str,
-}
-
-/// A JSON answer: 201 to a `POST` and 200 to everything else, unless a status is set.
-///
-/// A value that does not serialise becomes a 500, with the reason in the log.
-pub fn json<T: Serialize + ?Sized>(value: &T) -> Reply {
-    Reply::empty().json(value)
-}
-
-/// An answer with this status and no body; add one with [`Reply::json`] or [`Reply::text`]. A 204,
-/// 205 or 304 has none, whatever is added.
-///
-/// A number that is no status of an answer (200 to 999) becomes a 500, with the reason in the log.
-pub fn status(status: u16) -> Reply {
-    Reply::empty().with_status(status)
-}
-
-/// Sends the client to `location`, with 302 Found. [`Reply::with_status`] makes it a 303 or 307.
-pub fn redirect(location: &str) -> Reply {
-    Reply::empty().with_status(302).header(LOCATION, location)
-}
-
-/// A plain-text answer, in UTF-8.
-pub fn text(text: impl Into<String>) -> Reply {
-    Reply::empty().text(text)
-}
-
-/// A page: the view that is named after the controller, rendered with the fields of `context`.
-/// [`Reply::named`] takes another view.
-///
-/// Views are [minijinja](https://docs.rs/minijinja) templates in the folder `views` beside
-/// `router.toml`, or where [`AppBuilder::views`](crate::AppBuilder::views) says: `pages.html` for
-/// the controller `pages`, or for the action `pages`. Values are escaped for HTML, in `.js` and
-/// `.json` files they become JSON, and in `.txt`, `.md` and `.css` files they stay as they are; the
-/// content type goes by the end of the name, too, and is `text/html; charset=utf-8` for `.html`.
-///
-/// ```
-/// use nova_core::{Reply, view};
-/// use serde_json::json;
-///
-/// fn page(user: &str) -> Reply {
-///     view(&json!({ "user": user }))
-/// }
-/// # assert_eq!(page("ann").context().unwrap()["user"], "ann");
-/// ```
-///
-/// A view that does not exist, or that does not go with its context, becomes a 500, with the reason
-/// in the log.
-pub fn view<T: Serialize + ?Sized>(context: &T) -> Reply {
-    let mut reply = Reply::empty();
-    reply.content = Content::View {
-        name: None,
-        context: minijinja::Value::from(minijinja::value::Serde(context)),
-    };
-    reply
-}
+/// The statuses of a redirect: the client goes to the `location` by itself (RFC 9110 §15.4).
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 impl Reply {
     fn empty() -> Self {
@@ -117,6 +81,17 @@ impl Reply {
             content: Content::Empty,
             mistake: None,
         }
+    }
+
+    fn redirect(location: &str) -> Self {
+        let mut reply = Reply::empty().with_status(302).header(LOCATION, location);
+        reply.content = Content::Redirect;
+        reply
+    }
+
+    fn with_content(mut self, content: Content) -> Self {
+        self.content = content;
+        self
     }
 
     /// The same reply with `value` as its JSON body.
@@ -131,9 +106,32 @@ impl Reply {
 
     /// The same reply with `text` as its body.
     #[must_use]
-    pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.content = Content::Text(text.into().into());
-        self
+    pub fn text(self, text: impl Into<String>) -> Self {
+        let text = text.into().into();
+        self.with_content(Content::Bytes(text, "text/plain; charset=utf-8"))
+    }
+
+    /// The same reply with `page` as its body, which is HTML already.
+    #[must_use]
+    pub fn html(self, page: impl Into<String>) -> Self {
+        let page = page.into().into();
+        self.with_content(Content::Bytes(page, "text/html; charset=utf-8"))
+    }
+
+    /// The same reply with these bytes as its body.
+    #[must_use]
+    pub fn bytes(self, bytes: impl Into<Bytes>) -> Self {
+        self.with_content(Content::Bytes(bytes.into(), "application/octet-stream"))
+    }
+
+    /// The same reply with the view that is named after the controller.
+    #[must_use]
+    pub fn view<T: Serialize + ?Sized>(self, context: &T) -> Self {
+        let context = minijinja::Value::from(minijinja::value::Serde(context));
+        self.with_content(Content::View {
+            name: None,
+            context,
+        })
     }
 
     /// The same page from another view: `notes/form` is `views/notes/form.html`.
@@ -146,15 +144,77 @@ impl Reply {
         self
     }
 
-    /// The same reply with another status.
+    /// The same reply with the bytes of `stream` as its body.
+    #[must_use]
+    pub fn stream<S, B, E>(self, stream: S) -> Self
+    where
+        S: Stream<Item = Result<B, E>> + Send + 'static,
+        B: Into<Bytes>,
+        E: Into<Error>,
+    {
+        self.with_content(Content::Stream(ResponseBody::stream(stream)))
+    }
+
+    /// The same reply with a file as its body.
+    #[must_use]
+    pub fn sendfile(self, path: impl Into<PathBuf>) -> Self {
+        self.with_content(Content::File(File::new(path.into())))
+    }
+
+    /// The same reply with a value that the handler of its type renders.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.with_content(Content::Value(Value::new(value)))
+    }
+
+    /// The same file without its first `bytes`. Behind its end there is nothing: an empty body.
+    #[must_use]
+    pub fn offset(mut self, bytes: u64) -> Self {
+        match &mut self.content {
+            Content::File(file) => file.offset = bytes,
+            _ => self.mistaken("a reply that is no file has an offset".into()),
+        }
+        self
+    }
+
+    /// Of the same file these many bytes, from the [offset](Self::offset) on; fewer, if it has
+    /// fewer.
+    #[must_use]
+    pub fn length(mut self, bytes: u64) -> Self {
+        match &mut self.content {
+            Content::File(file) => file.length = Some(bytes),
+            _ => self.mistaken("a reply that is no file has a length to send".into()),
+        }
+        self
+    }
+
+    /// The same reply with another status; of a redirect, it is 301, 302, 303, 307 or 308.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
+        if matches!(self.content, Content::Redirect) && !REDIRECTS.contains(&status) {
+            self.mistaken(format!(
+                "a redirect cannot have the status {status}: it is 301, 302, 303, 307 or 308"
+            ));
+            return self;
+        }
         // 1xx are no answers: 101 belongs to the protocols, the others to hyper.
         match StatusCode::from_u16(status) {
             Ok(code) if !code.is_informational() => self.status = Some(code),
             _ => self.mistaken(format!("a reply cannot have the status {status}")),
         }
         self
+    }
+
+    /// The same reply, with `status` unless it has one.
+    pub(crate) fn or_status(mut self, status: StatusCode) -> Self {
+        self.status.get_or_insert(status);
+        self
+    }
+
+    /// The same reply with this content type, such as `image/png`, in place of the usual one.
+    #[must_use]
+    pub fn content_type(self, content_type: impl TryInto<HeaderValue>) -> Self {
+        self.header(CONTENT_TYPE, content_type)
     }
 
     /// The same reply with this header, in place of any of that name.
@@ -168,15 +228,87 @@ impl Reply {
         name: impl TryInto<HeaderName>,
         value: impl TryInto<HeaderValue>,
     ) -> Self {
+        if let Some((name, value)) = self.checked(name, value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The same reply with this header beside those of that name, as `link` and `vary` may be
+    /// there several times. Mistakes are those of [`header`](Self::header).
+    #[must_use]
+    pub fn append_header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Self {
+        if let Some((name, value)) = self.checked(name, value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// The same reply, which also sets this cookie on the client.
+    ///
+    /// ```
+    /// use nova_core::cookie::{Cookie, SameSite, time::Duration};
+    /// use nova_core::{Reply, redirect};
+    ///
+    /// fn chosen(theme: &str) -> Reply {
+    ///     let theme = Cookie::build(("theme", theme)).max_age(Duration::days(365));
+    ///     redirect("/").cookie(theme).cookie(("welcomed", "yes"))
+    /// }
+    /// ```
+    ///
+    /// What the cookie does not say is `HttpOnly; SameSite=Lax; Path=/`: scripts do not see it, other
+    /// sites' forms do not send it, all of this site gets it. `.http_only(false)`,
+    /// `.same_site(SameSite::Strict)` and `.path("/admin")` say otherwise. It ends with the browser,
+    /// unless it has a `max_age`. `.secure(true)` is for you to say where clients come by HTTPS;
+    /// `SameSite::None` brings it along. For who is logged in there is [`Session`](crate::Session).
+    ///
+    /// A name or value that no cookie can have (RFC 6265 §4.1.1), such as a value with spaces,
+    /// becomes a 500, with the reason in the log: percent-encode it.
+    #[must_use]
+    pub fn cookie<'c>(mut self, cookie: impl Into<Cookie<'c>>) -> Self {
+        match response::cookie::set(cookie.into()) {
+            Ok(cookie) => drop(self.headers.append(SET_COOKIE, cookie)),
+            Err(reason) => self.mistaken(reason),
+        }
+        self
+    }
+
+    /// The same reply, which also takes a cookie away from the client: by its name, if it was set
+    /// with the path and domain of [`cookie`](Self::cookie), or with its own.
+    ///
+    /// ```
+    /// use nova_core::cookie::Cookie;
+    /// use nova_core::redirect;
+    ///
+    /// let reply = redirect("/")
+    ///     .remove_cookie("theme")
+    ///     .remove_cookie(Cookie::build("filter").path("/admin"));
+    /// ```
+    #[must_use]
+    pub fn remove_cookie<'c>(mut self, cookie: impl Into<Cookie<'c>>) -> Self {
+        match response::cookie::removed(cookie.into()) {
+            Ok(cookie) => drop(self.headers.append(SET_COOKIE, cookie)),
+            Err(reason) => self.mistaken(reason),
+        }
+        self
+    }
+
+    fn checked(
+        &mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Option<(HeaderName, HeaderValue)> {
         match (name.try_into(), value.try_into()) {
             (Ok(name), Ok(_)) if is_framing(&name) => {
                 self.mistaken(format!(
                     "the header `{name}` is the server's, not a reply's"
                 ));
             }
-            (Ok(name), Ok(value)) => {
-                self.headers.insert(name, value);
-            }
+            (Ok(name), Ok(value)) => return Some((name, value)),
             (Err(_), _) => self.mistaken("the reply has a header whose name is none".into()),
             (Ok(name), Err(_)) => {
                 self.mistaken(format!(
@@ -184,7 +316,7 @@ impl Reply {
                 ));
             }
         }
-        self
+        None
     }
 
     /// The status, if one is set.
@@ -213,101 +345,36 @@ impl Reply {
         }
     }
 
-    /// The bytes of the body; none yet if it is a view.
+    /// The file that is sent, for tests; `None` if the reply is no file.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.content {
+            Content::File(file) => Some(&file.path),
+            _ => None,
+        }
+    }
+
+    /// The [value](Self::value) that is rendered, if it is a `T`, for tests.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        match &self.content {
+            Content::Value(value) => value.get(),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the body; none yet if it is a view, a stream, a file or a value.
     pub fn body(&self) -> &[u8] {
         match &self.content {
-            Content::Empty | Content::View { .. } => &[],
-            Content::Json(bytes) | Content::Text(bytes) => bytes,
+            Content::Json(bytes) | Content::Bytes(bytes, _) => bytes,
+            _ => &[],
         }
     }
 
     fn mistaken(&mut self, message: String) {
         self.mistake.get_or_insert_with(|| Error::internal(message));
     }
-
-    /// The answer to a request.
-    pub(crate) fn render(self, with: Rendering<'_>) -> Result<Response> {
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
-        }
-        let (bytes, content_type, usual) = match self.content {
-            Content::Empty => (Bytes::new(), None, StatusCode::OK),
-            Content::Json(bytes) if with.method == Method::POST => {
-                (bytes, Some("application/json"), StatusCode::CREATED)
-            }
-            Content::Json(bytes) => (bytes, Some("application/json"), StatusCode::OK),
-            Content::Text(bytes) => (bytes, Some("text/plain; charset=utf-8"), StatusCode::OK),
-            Content::View { name, context } => {
-                let name = name.as_deref().unwrap_or(with.view);
-                let (page, content_type) = with.views.render(name, &context)?;
-                (page.into(), Some(content_type), StatusCode::OK)
-            }
-        };
-        let status = self.status.unwrap_or(usual);
-        // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content.
-        let has_content = !matches!(status.as_u16(), 204 | 205 | 304);
-        let bytes = if has_content { bytes } else { Bytes::new() };
-        let mut response = Response::new(ResponseBody::from(bytes));
-        *response.status_mut() = status;
-        *response.headers_mut() = self.headers;
-        if let Some(content_type) = content_type.filter(|_| has_content) {
-            response
-                .headers_mut()
-                .entry(CONTENT_TYPE)
-                .or_insert(HeaderValue::from_static(content_type));
-        }
-        Ok(response)
-    }
 }
 
 /// Headers that say where the message ends: a wrong one would break the connection.
 pub(crate) fn is_framing(name: &HeaderName) -> bool {
     [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(name)
-}
-
-/// What an action can return.
-///
-/// A [`Reply`], text, `()` for an empty 200, or a `Result` of one of these: its error is the
-/// answer then.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no reply",
-    label = "an action returns a `Reply`, or a `Result` of one",
-    note = "make one with `json(&value)`, `view(&context)`, `status(204)`, `redirect(\"/\")` or `text(\"…\")`"
-)]
-pub trait IntoReply {
-    /// The reply, or the error that is the answer instead.
-    ///
-    /// # Errors
-    /// Whatever the action returned as one.
-    fn into_reply(self) -> Result<Reply>;
-}
-
-impl IntoReply for Reply {
-    fn into_reply(self) -> Result<Reply> {
-        Ok(self)
-    }
-}
-
-impl IntoReply for () {
-    fn into_reply(self) -> Result<Reply> {
-        Ok(status(200))
-    }
-}
-
-impl IntoReply for &str {
-    fn into_reply(self) -> Result<Reply> {
-        Ok(text(self))
-    }
-}
-
-impl IntoReply for String {
-    fn into_reply(self) -> Result<Reply> {
-        Ok(text(self))
-    }
-}
-
-impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
-    fn into_reply(self) -> Result<Reply> {
-        self.map_err(Into::into)?.into_reply()
-    }
 }

@@ -1,7 +1,7 @@
 //! What a controller gets: the head of the request, which plugins share, and its body.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::fmt::{self, Display};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,15 +18,21 @@ use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::bindings::Bindings;
-use crate::body::RequestBody;
+use crate::body::{BodyStream, RequestBody};
+use crate::cookies;
 use crate::error::{Error, Result};
+use crate::forwarded::Client;
+use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
+use crate::router::Router;
 use crate::security::AuthData;
 use crate::session::Session;
 
 const NO_PARAMS: &str =
     "send a form (`application/x-www-form-urlencoded`) or JSON (`application/json`)";
+
+const NO_PARTS: &str = "send a form without parts (`application/x-www-form-urlencoded`)";
 
 /// One request: its [`Head`], to which it dereferences, and its body.
 ///
@@ -35,6 +41,8 @@ pub struct Request {
     head: Arc<Head>,
     body: RequestBody,
     pub(crate) upgrade: Option<OnUpgrade>,
+    /// Why a status page is asked.
+    cause: Option<Arc<Error>>,
 }
 
 /// All of a request but its body. Plugins before and after the controller see the same head.
@@ -49,6 +57,8 @@ pub struct Head {
     pub(crate) params: Option<Params>,
     /// What the group's security function knows.
     pub(crate) auth_data: Option<AuthData>,
+    /// What the route has for who answers.
+    pub(crate) extra: Option<Arc<serde_json::Value>>,
     app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
@@ -77,6 +87,7 @@ impl Request {
                 bindings: Bindings::default(),
                 params: None,
                 auth_data: None,
+                extra: None,
                 app,
                 session: OnceLock::new(),
                 answered: AtomicBool::new(false),
@@ -84,7 +95,35 @@ impl Request {
             }),
             body,
             upgrade,
+            cause: None,
         }
+    }
+
+    /// The request once more, for a status page: its body is gone.
+    pub(crate) fn again(head: Arc<Head>, cause: Arc<Error>) -> Self {
+        Request {
+            head,
+            body: RequestBody::read_already(Bytes::new()),
+            upgrade: None,
+            cause: Some(cause),
+        }
+    }
+
+    /// Why a status page is asked: the error that is to be answered, or one with nothing but the
+    /// status and the headers of the answer that has no body. `None` in any other action.
+    ///
+    /// ```
+    /// use nova_core::{App, Reply, Request, json};
+    ///
+    /// async fn not_found(request: Request) -> Reply {
+    ///     let why = request.cause().and_then(|error| error.detail());
+    ///     json(&serde_json::json!({ "error": why.unwrap_or("there is nothing here") }))
+    /// }
+    ///
+    /// let app = App::builder().route((404, not_found)).build().unwrap();
+    /// ```
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
     }
 
     /// The head by itself, for what outlives the request.
@@ -102,6 +141,35 @@ impl Request {
     /// What was read is lost when the future is dropped, and the body with it.
     pub async fn body(&mut self) -> Result<Bytes> {
         self.body.read(&self.head.headers).await
+    }
+
+    /// The body as it arrives, for what should not be held in memory as a whole. It can be taken
+    /// once, unless it was read before.
+    ///
+    /// # Errors
+    /// 500 if it was taken before; those of [`body`](Self::body) if that has failed.
+    pub fn body_stream(&mut self) -> Result<BodyStream> {
+        self.body.stream(&self.head.headers)
+    }
+
+    /// The parts of a form with files in it (`multipart/form-data`), as they arrive:
+    /// [`Multipart`] shows how. As [`body_stream`](Self::body_stream), it can be taken once.
+    ///
+    /// # Errors
+    /// 415 if the content type is another one, 400 if it names no boundary, and those of
+    /// [`body_stream`](Self::body_stream).
+    pub fn multipart(&mut self) -> Result<Multipart> {
+        let boundary = Multipart::boundary(&self.head.headers)?;
+        Ok(Multipart::new(self.body_stream()?, boundary))
+    }
+
+    /// Sets the longest body that is taken, in bytes, unless it was read already.
+    #[allow(
+        dead_code,
+        reason = "for the limits of a group, which the pipeline will know"
+    )]
+    pub(crate) fn limit_body(&mut self, bytes: usize) {
+        self.body.limit(bytes);
     }
 
     /// The parameters in the body, as a `T`: a form or JSON, as the content type says.
@@ -122,7 +190,7 @@ impl Request {
     ///
     /// # Errors
     /// 400 if the body is malformed or empty JSON, 415 if it is neither a form nor JSON, 422 with
-    /// the name of the field if it is no `T`, and those of [`body`](Self::body). JSON that is no
+    /// each wrong [field](Error::fields) if it is no `T`, and those of [`body`](Self::body). JSON that is no
     /// object is 422 too; [`json`](Self::json) reads any.
     ///
     /// # Cancel safety
@@ -144,7 +212,8 @@ impl Request {
     /// The body as JSON, as a `T`, whatever the content type says.
     ///
     /// # Errors
-    /// 400 if it is malformed or empty, 422 with the path of the field if it is no `T`, and those
+    /// 400 if it is malformed or empty, 422 with the path of each wrong
+    /// [field](Error::fields) if it is no `T`, and those
     /// of [`body`](Self::body).
     ///
     /// # Cancel safety
@@ -152,6 +221,23 @@ impl Request {
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
         let body = self.body().await?;
         Kind::Json.decode(&body)
+    }
+
+    /// The body as a form, as a `T`, whatever the content type says.
+    ///
+    /// # Errors
+    /// 400 if it is badly encoded, 422 with each wrong [field](Error::fields) if it is no
+    /// `T`, and those of [`body`](Self::body). A form with files in it, `multipart/form-data`, is a 415:
+    /// [`multipart`](Self::multipart) reads those.
+    ///
+    /// # Cancel safety
+    /// As [`body`](Self::body)'s.
+    pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if Multipart::boundary(&self.head.headers).is_ok() {
+            return Err(Error::new(415, NO_PARTS));
+        }
+        let body = self.body().await?;
+        Kind::Form.decode(&body)
     }
 }
 
@@ -181,9 +267,64 @@ impl Head {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of the other end of the connection; `None` for a connection in memory.
+    /// The value of the cookie of that name, as the client sent it: not decoded, but without quotes
+    /// around it. If the client has sent several, it is the first, which was set for the longest
+    /// path (RFC 6265 §5.4).
+    ///
+    /// ```
+    /// # use nova_core::testing;
+    /// let request = testing::request("GET", "/").header("cookie", "theme=dark; size=3");
+    /// let request = request.build();
+    /// assert_eq!(request.cookie("theme"), Some("dark"));
+    /// assert_eq!(request.cookies().count(), 2);
+    /// ```
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.cookies().find(|(sent, _)| *sent == name)?;
+        Some(value)
+    }
+
+    /// The names and values of all cookies. What is malformed in the header is passed over.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        cookies::sent(&self.headers)
+    }
+
+    /// The address of the other end of the connection; `None` for a connection in memory. Behind
+    /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The address of the client, as far as it is sure; `None` for a connection in memory.
+    ///
+    /// It is that of the [`peer`](Self::peer), unless that is one of the
+    /// [`trusted_proxies`](crate::ServerConfig::trusted_proxies): those are asked. The
+    /// [`forwarded_header`](crate::ServerConfig::forwarded_header) is read from its end, proxy by
+    /// proxy, and the first address that is no trusted proxy is the client's. What is malformed,
+    /// or no address, ends the way at the proxy that has written it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        Some(self.client()?.ip)
+    }
+
+    /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
+    /// spoke it, else `http`, which is what the server speaks.
+    ///
+    /// In `X-Forwarded-Proto`, the last value counts; in `Forwarded`, the one beside the client's
+    /// address.
+    pub fn scheme(&self) -> &'static str {
+        match self.is_secure() {
+            true => "https",
+            false => "http",
+        }
+    }
+
+    /// Whether the [`scheme`](Self::scheme) is `https`.
+    pub fn is_secure(&self) -> bool {
+        self.client().is_some_and(|client| client.is_secure)
+    }
+
+    fn client(&self) -> Option<Client> {
+        let peer = self.peer?.ip();
+        Some(self.app.proxies.client(peer, &self.headers))
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;
@@ -225,10 +366,69 @@ impl Head {
         })
     }
 
+    /// The `extra` data of the route, as a `T`: what one action needs to know to serve several routes.
+    ///
+    /// ```toml
+    /// routes = [
+    ///     ["/news/{id}",   "pages::show", { extra = { folder = "news" } }],
+    ///     ["/events/{id}", "pages::show", { extra = { folder = "events" } }],
+    /// ]
+    /// ```
+    ///
+    /// # Errors
+    /// 500 if the route has none, or it is no `T`.
+    pub fn extra<T: DeserializeOwned>(&self) -> Result<T> {
+        let Some(extra) = &self.extra else {
+            let missing = "the route has no `extra` data: give it some in its options";
+            return Err(Error::internal(missing));
+        };
+        T::deserialize(&**extra).map_err(|error| {
+            let wanted = std::any::type_name::<T>();
+            Error::internal(format!(
+                "the route's `extra` data is no `{wanted}`: {error}"
+            ))
+        })
+    }
+
+    /// The path of the route that is named `name`, with these values for what it binds; each is
+    /// percent-encoded as one segment.
+    ///
+    /// ```
+    /// use nova_core::{App, Request, Result, methods, redirect, Reply};
+    ///
+    /// async fn show(request: Request) -> Result<String> {
+    ///     request.binding("id")
+    /// }
+    ///
+    /// async fn latest(request: Request) -> Result<Reply> {
+    ///     Ok(redirect(&request.path_for("note", &[("id", &7)])?))
+    /// }
+    ///
+    /// let app = App::builder()
+    ///     .route(("/notes/{id}", show, methods(["get"]).name("note")))
+    ///     .route(("/latest", latest, methods(["get"])))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    ///
+    /// Views have it as `{{ path_for("note", id=note.id) }}`; a name that is written out there is
+    /// checked when the app is built.
+    ///
+    /// # Errors
+    /// 500 if there is no such route, if it binds other names, or if a value is empty.
+    pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
+        self.app.router.path_for(name, values)
+    }
+
+    /// The routes of the app.
+    pub fn router(&self) -> &Router {
+        &self.app.router
+    }
+
     /// The query string, as a `T`. No query string is an empty one.
     ///
     /// # Errors
-    /// 400 if it is badly encoded, 422 if it is no `T`.
+    /// 400 if it is badly encoded, 422 with each wrong [field](Error::fields) if it is no `T`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
         Kind::Form.decode(self.uri.query().unwrap_or_default().as_bytes())
     }
@@ -337,6 +537,7 @@ impl Clone for Head {
             bindings: self.bindings.clone(),
             params: self.params.clone(),
             auth_data: self.auth_data.clone(),
+            extra: self.extra.clone(),
             app: Arc::clone(&self.app),
             session: self.session.clone(),
             answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),

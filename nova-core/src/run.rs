@@ -1,8 +1,9 @@
 //! The `main` of an app.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -10,9 +11,10 @@ use tracing::{debug, info};
 
 use crate::app::{self, App};
 use crate::build_error::BuildErrors;
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 use crate::error::Error;
 use crate::log::Log;
+use crate::reload::keep_reloading;
 use crate::server;
 
 /// Builds the app and serves it until it is told to stop: all that `main` has to do.
@@ -39,6 +41,9 @@ use crate::server;
 /// subscriber of its own, calls `app`, listens where `server.listen` says, and prints the URL to
 /// standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets are
 /// closed, services stop in reverse order. A second one ends it at once.
+///
+/// SIGHUP reads the router file and the views again; in `dev`, so does saving one of them. What has
+/// changed is told, and a mistake changes nothing.
 ///
 /// The log has a line for each request, and is JSON in `prod`. It never holds the app up: when
 /// nobody reads it, 8,192 lines wait, further ones are lost, and their number is told at the end. The
@@ -101,20 +106,37 @@ async fn serve(app: App, log: &Log) -> ExitCode {
     };
     announce(&listener, config, log);
 
+    let core = Arc::clone(&app.core);
+    let (reload, reloads) = tokio::sync::mpsc::channel(1);
+    let mut reloading = std::pin::pin!(keep_reloading(&core, log, reloads));
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let served = app.serve(listener, async {
         let _ = stopped.await;
     });
     let mut served = std::pin::pin!(served);
-    tokio::select! {
-        ended = &mut served => return outcome(ended, log),
-        name = signals.next() => info!("{name}: stopping"),
+    loop {
+        tokio::select! {
+            ended = &mut served => return outcome(ended, log),
+            signal = signals.next() => match signal {
+                Signal::Stop(name) => {
+                    info!("{name}: stopping");
+                    break;
+                }
+                // When one waits already, it stands for this one too.
+                Signal::Reload => drop(reload.try_send(())),
+            },
+            () = &mut reloading => {}
+        }
     }
     let _ = stop.send(());
-    tokio::select! {
-        ended = served => outcome(ended, log),
-        name = signals.next() => failure(log, &format!("{name} again: not waiting any longer")),
+    loop {
+        tokio::select! {
+            ended = &mut served => return outcome(ended, log),
+            signal = signals.next() => if let Signal::Stop(name) = signal {
+                return failure(log, &format!("{name} again: not waiting any longer"));
+            },
+        }
     }
 }
 
@@ -131,12 +153,7 @@ fn outcome<E: std::fmt::Display>(ended: Result<(), E>, log: &Log) -> ExitCode {
 fn announce(listener: &TcpListener, config: &Config, log: &Log) {
     let address = listener.local_addr().unwrap_or(config.server.listen);
     let listening = format!("listening on http://{address} ({})", config.environment);
-    match config.log.format {
-        // Not in the log, whose level may leave it out: whoever starts an app wants to know.
-        LogFormat::Text => log.say(&listening),
-        // What reads JSON would stumble over it.
-        LogFormat::Json => info!("{listening}"),
-    }
+    log.tell(&listening);
 }
 
 fn cannot_listen(config: &Config, error: &io::Error) -> String {
@@ -175,12 +192,24 @@ fn failure(log: &Log, message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// SIGTERM and SIGINT; elsewhere than on Unix, Ctrl-C.
+/// What the app is told from outside.
+enum Signal {
+    /// To stop, by what is named.
+    Stop(&'static str),
+    /// To read its routes and views again.
+    Reload,
+}
+
+/// SIGTERM, SIGINT and SIGHUP; elsewhere than on Unix, Ctrl-C.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    on_terminal: bool,
 }
 
 #[cfg(unix)]
@@ -190,13 +219,20 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            on_terminal: io::stderr().is_terminal(),
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            // It also comes when the terminal is closed, and then nobody is there any more.
+            _ = self.hangup.recv() => match self.on_terminal && !io::stderr().is_terminal() {
+                true => Signal::Stop("SIGHUP, as the terminal is closed"),
+                false => Signal::Reload,
+            },
         }
     }
 }
@@ -207,9 +243,9 @@ impl Signals {
         Ok(Signals {})
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
+            Ok(()) => Signal::Stop("Ctrl-C"),
             Err(_) => std::future::pending().await,
         }
     }

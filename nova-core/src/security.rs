@@ -44,7 +44,11 @@ use crate::request::Request;
 ///
 /// It fails closed: with an error or a panic, neither the controller nor the upgrade is reached. It
 /// is not asked about requests that no route answers, nor about `OPTIONS` where the router answers.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no security function")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no security function",
+    label = "a security function is a value that implements `nova_core::Security`",
+    note = "write `impl Security for` a struct of yours, with `async fn check(&self, request: &mut Request) -> Result<Access>`"
+)]
 pub trait Security: Send + Sync + 'static {
     /// Whether `request` may pass.
     ///

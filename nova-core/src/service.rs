@@ -62,7 +62,11 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// When the app stops, [`ServiceContext::stopping`] tells the service, and its mailboxes give what
 /// has arrived and then end, so that a loop over one ends too. Together the services have
 /// `server.shutdown_drain_timeout` to return; then they are dropped.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no service")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service",
+    label = "a service is a value that implements `nova_core::Service`",
+    note = "write `impl Service for` a struct of yours, with `async fn run(&self, context: ServiceContext) -> Result<()>`"
+)]
 pub trait Service: Send + Sync + 'static {
     /// Works until the app stops, or until there is nothing more to do.
     ///

@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cookie::{Cookie, SameSite, time};
 use http::HeaderMap;
-use http::header::{COOKIE, HeaderValue};
+use http::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cookies;
 use crate::error::{Error, Result};
 use id::Id;
 pub(crate) use store::Store;
@@ -90,13 +91,9 @@ impl Session {
     /// `answered` says that it is too late for a cookie.
     pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap, answered: bool) -> Self {
         let name = &*store.config.cookie;
-        let cookies = headers.get_all(COOKIE).iter();
-        let ids = cookies
-            .map(|cookies| String::from_utf8_lossy(cookies.as_bytes()).into_owned())
-            .flat_map(Cookie::split_parse)
-            .filter_map(Result::ok) // others' cookies may be malformed
-            .filter(|cookie| cookie.name() == name)
-            .filter_map(|cookie| Id::parse(cookie.value()));
+        let ids = cookies::sent(headers)
+            .filter(|(sent, _)| *sent == name)
+            .filter_map(|(_, value)| Id::parse(value));
         let state = State::Sent(ids.collect());
         Session(Arc::new(Inner {
             store: Arc::clone(store),

@@ -27,6 +27,7 @@
 
 use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use crate::body::RequestBody;
 use crate::config::Config;
 use crate::protocol::Upgraded;
 use crate::request::Request;
+use crate::router::Router;
 use crate::security::Access;
 use crate::server::Served;
 use crate::service::ServiceContext;
@@ -111,8 +113,12 @@ impl TestClient {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn connect(&self) -> DuplexStream {
+        self.connect_from(None)
+    }
+
+    fn connect_from(&self, peer: Option<SocketAddr>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        self.served.connect(theirs, None);
+        self.served.connect(theirs, peer);
         ours
     }
 
@@ -138,9 +144,10 @@ impl TestClient {
     }
 
     async fn send(&self, parts: Parts) -> http::Response<hyper::body::Incoming> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(self.connect()))
-            .await
-            .expect("a connection in memory does not fail");
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(self.connect_from(parts.peer)))
+                .await
+                .expect("a connection in memory does not fail");
         tokio::spawn(connection.with_upgrades());
         let mut request = http::Request::builder()
             .method(parts.method)
@@ -198,6 +205,16 @@ impl<For> RequestBuilder<For> {
     #[must_use]
     pub fn form<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         self.parts.form(value);
+        self
+    }
+
+    /// Sets the other end of the connection, such as `"192.0.2.1:4711"`; there is none otherwise.
+    ///
+    /// # Panics
+    /// If it is no address with a port.
+    #[must_use]
+    pub fn peer(mut self, address: &str) -> Self {
+        self.parts.peer = Some(valid("address with a port", address, address.parse()));
         self
     }
 
@@ -397,9 +414,9 @@ impl RequestBuilder<ByHand> {
         let body = RequestBody::read_already(self.parts.body);
         let shared = Arc::new(Shared {
             pubsub: self.purpose.pubsub.unwrap_or_default(),
-            ..Shared::new(&Config::default())
+            ..Shared::new(&Config::default(), Router::empty())
         });
-        let mut request = Request::new(head.into_parts().0, body, None, shared);
+        let mut request = Request::new(head.into_parts().0, body, self.parts.peer, shared);
         for (name, value) in &self.purpose.bindings {
             request.bindings.bind(name, value);
         }
@@ -417,6 +434,7 @@ struct Parts {
     path: String,
     headers: HeaderMap,
     body: Bytes,
+    peer: Option<SocketAddr>,
 }
 
 impl Parts {
@@ -426,6 +444,7 @@ impl Parts {
             path: path.to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            peer: None,
         }
     }
 

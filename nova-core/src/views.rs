@@ -1,6 +1,8 @@
 //! HTML from templates: what a [`view`](crate::view) is rendered with.
 
-use std::collections::HashSet;
+mod paths;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -13,12 +15,16 @@ use regex::Regex;
 use crate::build_error::{BuildError, NameKind, nearest};
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile, shown};
+use crate::router::Router;
+pub(crate) use paths::PathUse;
 
 /// The templates of an app, by the names that replies call them by.
 pub(crate) struct Views {
     templates: Environment<'static>,
-    /// For messages.
-    folder: Option<PathBuf>,
+    /// Where they were read from, and where the app names it.
+    folder: Option<(PathBuf, Origin)>,
+    /// The paths that they ask for.
+    uses: Vec<PathUse>,
 }
 
 /// What a file among the views is, by the end of its name.
@@ -68,6 +74,7 @@ impl Default for Views {
         Views {
             templates,
             folder: None,
+            uses: Vec::new(),
         }
     }
 }
@@ -76,7 +83,7 @@ impl Views {
     /// Reads all files in `folder` and below, and adds what is wrong with them to `errors`.
     pub(crate) fn read(folder: &Path, origin: &Origin, errors: &mut Vec<BuildError>) -> Self {
         let mut views = Views {
-            folder: Some(shown(folder)),
+            folder: Some((folder.to_path_buf(), origin.clone())),
             ..Views::default()
         };
         let mut files = Vec::new();
@@ -94,8 +101,49 @@ impl Views {
         }
         for source in sources {
             views.check_names(&source, errors);
+            views.uses.extend(paths::uses(&source));
         }
         views
+    }
+
+    /// The views as they are now in the same folder.
+    pub(crate) fn read_again(&self, errors: &mut Vec<BuildError>) -> Self {
+        match &self.folder {
+            Some((folder, origin)) => Views::read(folder, origin, errors),
+            None => Views::default(),
+        }
+    }
+
+    /// The folder, if there is one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|(folder, _)| &**folder)
+    }
+
+    /// The names of those whose text differs, and of those that only one of the two has.
+    pub(crate) fn differences(&self, old: &Views) -> Vec<String> {
+        let texts = |views: &'_ Views| -> BTreeMap<String, String> {
+            let all = views.templates.templates();
+            all.map(|(name, template)| (name.to_owned(), template.source().to_owned()))
+                .collect()
+        };
+        let (new, old) = (texts(self), texts(old));
+        let names: BTreeSet<&String> = new.keys().chain(old.keys()).collect();
+        let differing = names.into_iter();
+        differing
+            .filter(|name| new.get(*name) != old.get(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// The same views, which can make paths of the routes of `router`.
+    pub(crate) fn with_paths_of(mut self, router: &Router) -> Self {
+        paths::add_function(&mut self.templates, router);
+        self
+    }
+
+    /// The paths of named routes that they ask for.
+    pub(crate) fn uses(&self) -> &[PathUse] {
+        &self.uses
     }
 
     fn add(
@@ -172,7 +220,7 @@ impl Views {
     }
 
     fn missing(&self, name: &str) -> String {
-        let Some(folder) = &self.folder else {
+        let Some((folder, _)) = &self.folder else {
             return format!(
                 "there is no view `{name}`, as the app has no views: name their folder with \
                  `.views(…)`, or put them into `views` below `.root(…)`"
@@ -188,7 +236,7 @@ impl Views {
         };
         format!(
             "there is no view `{name}` in `{}`: {help}",
-            folder.display()
+            shown(folder).display()
         )
     }
 }

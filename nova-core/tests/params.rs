@@ -105,12 +105,20 @@ async fn what_is_wrong_with_a_body_has_its_status() {
         (JSON, "", 400),
         (JSON, r#"{"title":"a","count":1} {}"#, 400),
         (JSON, "\u{feff}{}", 400),
+        (JSON, r#"{"title":"a","count":1,"count":2}"#, 201),
+        (
+            "application/vnd.api+json",
+            r#"{"title":"a","count":1}"#,
+            201,
+        ),
+        ("application/jsonfoo", r#"{"title":"a","count":1}"#, 415),
         (JSON, r#"{"title":"a","count":1e400}"#, 400),
         (FORM, "title=a&count=1", 201),
         (FORM, "title=a&count=x", 422),
         (FORM, "", 422),
         (FORM, "title=%zz&count=1", 400),
         (FORM, "title=%ff&count=1", 400),
+        (FORM, "title=a&count=1&count=2", 201),
         ("text/plain", "title=a&count=1", 415),
     ] {
         for path in ["/bare/params", "/plugin/params"] {
@@ -118,6 +126,11 @@ async fn what_is_wrong_with_a_body_has_its_status() {
             let status = request.body(body).await.status();
             assert_eq!(status, expected, "{path} {content_type} {body}");
         }
+    }
+    for path in ["/bare/params", "/plugin/params"] {
+        let request = client.post(path).header("content-type", JSON);
+        let invalid = request.body(&b"{\"title\":\"\xff\",\"count\":1}"[..]).await;
+        assert_eq!(invalid.status(), 400, "{path}: no UTF-8");
     }
     assert_eq!(client.post("/bare/params").body("x").await.status(), 415);
     assert_eq!(
@@ -138,6 +151,7 @@ async fn a_wrong_field_is_named_to_the_client() {
 
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.starts_with("`title`: invalid type: "), "{detail}");
+    assert_eq!(problem["errors"][0]["path"], "title");
 }
 
 #[tokio::test]

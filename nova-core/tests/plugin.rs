@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 use nova_core::testing::TestClient;
 use nova_core::{
-    App, AppBuilder, Error, Flow, Group, Head, Plugin, Request, Response, ResponseBody, Result,
-    methods, status, text,
+    App, AppBuilder, Environment, Error, Flow, Group, Head, Plugin, Request, Response,
+    ResponseBody, Result, methods, status, text,
 };
 
 /// Writes down what happens, and does as it is told.
@@ -62,6 +62,7 @@ fn builder(log: &Log, first: fn() -> Result<Flow>) -> AppBuilder {
     };
     let calls = Arc::clone(log);
     App::builder()
+        .environment(Environment::Prod)
         .plugin("first", scribe("first", first))
         .plugin("second", scribe("second", go_on))
         .global_plugins(["first", "second"])

@@ -7,13 +7,15 @@
 
 use nova_core::testing::TestClient;
 use nova_core::{
-    App, Error, IntoReply, Reply, Request, Result, ResultExt, json, redirect, status, text,
+    App, Environment, Error, IntoReply, Reply, Request, Result, ResultExt, bytes, html, json,
+    redirect, status, text,
 };
 use serde_json::json;
 
 /// The answers of an app whose only action this is, at `/`.
 fn client<R: IntoReply + 'static>(answer: fn() -> R) -> TestClient {
     let app = App::builder()
+        .environment(Environment::Prod)
         .action("answer", move |_: Request| {
             let reply = answer().into_reply();
             async move { reply }
@@ -39,15 +41,64 @@ async fn a_status_and_headers_of_ones_own_win_over_the_usual() {
     let client = client(|| {
         status(202)
             .json(&1)
-            .header("Content-Type", "application/vnd.api+json")
+            .header("content-type", "application/vnd.api+json")
             .header("x-a", "b")
     });
     let response = client.post("/").await;
 
     assert_eq!(response.status(), 202);
-    let types: Vec<_> = response.headers().get_all("content-type").iter().collect();
-    assert_eq!(types, ["application/vnd.api+json"]);
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/vnd.api+json")
+    );
     assert_eq!(response.header("x-a"), Some("b"));
+}
+
+#[tokio::test]
+async fn a_content_type_in_any_spelling_takes_the_place_of_the_usual_one() {
+    for answer in [
+        (|| json(&1).header("Content-Type", "a/b")) as fn() -> Reply,
+        || status(200).header("CONTENT-TYPE", "a/b").text("text"),
+        || {
+            html("x")
+                .header("content-type", "c/d")
+                .header("Content-Type", "a/b")
+        },
+        || bytes("x").content_type("a/b"),
+    ] {
+        let response = client(answer).get("/").await;
+        let types: Vec<_> = response.headers().get_all("content-type").iter().collect();
+        assert_eq!(types, ["a/b"]);
+    }
+}
+
+#[tokio::test]
+async fn status_headers_and_body_come_in_any_order() {
+    for answer in [
+        (|| status(202).header("x-a", "b").json(&1)) as fn() -> Reply,
+        || status(202).json(&1).header("x-a", "b"),
+        || json(&1).with_status(202).header("x-a", "b"),
+        || json(&1).header("x-a", "b").with_status(202),
+    ] {
+        let response = client(answer).post("/").await;
+        assert_eq!(response.status(), 202);
+        assert_eq!(response.header("x-a"), Some("b"));
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert_eq!(response.text(), "1");
+    }
+}
+
+#[tokio::test]
+async fn an_appended_header_stands_beside_those_of_its_name() {
+    let client = client(|| {
+        status(200)
+            .header("vary", "accept")
+            .append_header("Vary", "cookie")
+    });
+    let response = client.get("/").await;
+
+    let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
+    assert_eq!(vary, ["accept", "cookie"]);
 }
 
 #[tokio::test]
@@ -56,22 +107,90 @@ async fn a_status_alone_has_no_body_and_no_type() {
     assert_eq!(response.header("content-length"), Some("0"));
     assert_eq!(response.header("content-type"), None);
 
-    let response = client(|| status(204)).get("/").await;
-    assert_eq!(response.status(), 204);
-    assert_eq!(response.header("content-length"), None);
+    for code in [204, 304] {
+        let answer = if code == 204 {
+            || status(204)
+        } else {
+            || status(304)
+        };
+        let response = client(answer).get("/").await;
+        assert_eq!(response.status(), code);
+        assert_eq!(response.header("content-length"), None, "{code}");
+        assert_eq!(response.header("content-type"), None, "{code}");
+    }
+}
 
-    let response = client(|| status(204).json(&1)).get("/").await;
-    assert_eq!(response.header("content-type"), None);
+#[tokio::test]
+async fn a_204_with_json_has_no_body() {
+    for answer in [
+        (|| status(204).json(&1)) as fn() -> Reply,
+        || json(&1).with_status(205),
+        || text("hello").with_status(304),
+    ] {
+        let response = client(answer).post("/").await;
+        assert!(response.status().as_u16() < 400, "{}", response.status());
+        assert_eq!(response.header("content-type"), None);
+        assert_eq!(response.text(), "");
+    }
+}
+
+#[tokio::test]
+async fn a_status_without_a_known_reason_is_sent_as_any_other() {
+    fn of(code: u16) -> TestClient {
+        let answer = move |_: Request| async move { status(code).text("hello") };
+        TestClient::new(App::builder().route(("/", answer)).build().unwrap())
+    }
+    for code in (200..=599)
+        .filter(|code| ![204, 205, 304].contains(code))
+        .chain([999])
+    {
+        let response = of(code).get("/").await;
+        assert_eq!(response.status(), code);
+        assert_eq!(response.text(), "hello", "{code}");
+    }
 }
 
 #[tokio::test]
 async fn a_redirect_is_302_with_the_location_as_given() {
-    let response = client(|| redirect("/notes?a=b")).post("/").await;
-    assert_eq!(response.status(), 302);
-    assert_eq!(response.header("location"), Some("/notes?a=b"));
+    for method in ["GET", "POST"] {
+        let client = client(|| redirect("/notes?a=b#c"));
+        let response = client.request(method, "/").await;
+        assert_eq!(response.status(), 302, "{method}");
+        assert_eq!(response.header("location"), Some("/notes?a=b#c"));
+        assert_eq!(response.header("content-type"), None);
+        assert_eq!(response.text(), "");
+    }
+}
 
-    let response = client(|| redirect("/x").with_status(303)).get("/").await;
-    assert_eq!(response.status(), 303);
+#[tokio::test]
+async fn a_redirect_has_a_status_that_redirects() {
+    for code in 200..=599 {
+        let answer = move |_: Request| async move { redirect("/x").with_status(code) };
+        let app = App::builder().route(("/", answer)).build().unwrap();
+        let response = TestClient::new(app).get("/").await;
+        let is_one = [301, 302, 303, 307, 308].contains(&code);
+        assert_eq!(response.status(), if is_one { code } else { 500 });
+    }
+}
+
+#[tokio::test]
+async fn html_and_bytes_are_sent_as_they_are() {
+    let response = client(|| html("<p>hé & so on</p>")).post("/").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.text(), "<p>hé & so on</p>");
+    assert_eq!(
+        response.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+
+    let answer = || status(203).bytes(vec![0, 159, 1]);
+    let response = client(answer).get("/").await;
+    assert_eq!(response.status(), 203);
+    assert_eq!(response.body(), [0, 159, 1].as_slice());
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/octet-stream")
+    );
 }
 
 #[tokio::test]
@@ -118,8 +237,6 @@ async fn a_reply_that_cannot_be_made_is_a_500() {
             r#"{"title":"Internal Server Error","status":500}"#
         );
     }
-    assert_eq!(client(|| status(599)).get("/").await.status(), 599);
-    assert_eq!(client(|| status(999)).get("/").await.status(), 999);
 }
 
 #[tokio::test]

@@ -6,12 +6,13 @@
 )]
 
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{App, AppBuilder, Group, IntoRoute, Request, Result, methods, text};
+use nova_core::{App, AppBuilder, Environment, Group, IntoRoute, Request, Result, methods, text};
 
 /// An app of these routes, each of which answers with its own pattern and what it bound.
 fn client<R: IntoRoute>(routes: impl IntoIterator<Item = R>) -> TestClient {
     let group = Group::new().routes(routes);
-    TestClient::new(actions(App::builder()).group(group).build().unwrap())
+    let app = App::builder().environment(Environment::Prod);
+    TestClient::new(actions(app).group(group).build().unwrap())
 }
 
 fn actions(builder: AppBuilder) -> AppBuilder {

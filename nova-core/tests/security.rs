@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nova_core::testing::TestClient;
 use nova_core::{
-    Access, App, Error, Flow, Group, Head, Plugin, Request, Response, Result, Security, methods,
-    redirect, status,
+    Access, App, Environment, Error, Flow, Group, Head, Plugin, Request, Response, Result,
+    Security, methods, redirect, status,
 };
 
 struct ByHeader;
@@ -64,6 +64,7 @@ fn client(calls: &Arc<AtomicUsize>) -> TestClient {
         .route(("/guarded", hello, methods(["get"])))
         .route(("/guests", |_: Request| async { "welcome" }));
     let app = App::builder()
+        .environment(Environment::Prod)
         .plugin("audit", Audit)
         .security("by_header", ByHeader)
         .group(guarded)

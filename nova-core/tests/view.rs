@@ -8,7 +8,7 @@
 use std::fs;
 
 use nova_core::testing::TestClient;
-use nova_core::{App, Group, Reply, Request, controller, json, view};
+use nova_core::{App, Environment, Group, Reply, Request, controller, json, view};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -73,6 +73,7 @@ fn client(folder: &TempDir) -> TestClient {
         ("/no_view", "pages::no_view"),
     ]);
     let app = App::builder()
+        .environment(Environment::Prod)
         .views(folder.path())
         .controller(Pages)
         .group(group);

@@ -6,7 +6,9 @@
 )]
 
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{App, Error, Flow, Head, Plugin, Request, Response, Result, methods, protocol};
+use nova_core::{
+    App, Environment, Error, Flow, Head, Plugin, Request, Response, Result, methods, protocol,
+};
 use nova_core::{redirect, status, text};
 use nova_ws::testing::TestSocket;
 use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
@@ -63,6 +65,7 @@ impl Plugin for Marks {
 fn client() -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
     let (log, ended) = mpsc::unbounded_channel();
     let app = App::builder()
+        .environment(Environment::Prod)
         .plugin("marks", Marks)
         .global_plugins(["marks"])
         .websocket("door", Door(log))

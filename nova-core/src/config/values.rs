@@ -1,8 +1,10 @@
 //! The kinds of values that settings have.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
@@ -22,6 +24,34 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     deserializer.deserialize_str(Address)
 }
 
+/// A list of networks; an address is a network of one.
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    struct Network;
+    impl Visitor<'_> for Network {
+        type Value = IpNet;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an IP address or a network, such as \"127.0.0.1\" or \"10.0.0.0/8\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<IpNet, E> {
+            let one = text.parse::<IpAddr>().map(IpNet::from);
+            one.or_else(|_| text.parse())
+                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+
+    struct One(IpNet);
+    impl<'de> Deserialize<'de> for One {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_str(Network).map(One)
+        }
+    }
+
+    let networks = Vec::<One>::deserialize(deserializer)?;
+    Ok(networks.into_iter().map(|One(network)| network).collect())
+}
+
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     struct Bytes;
     impl Visitor<'_> for Bytes {
@@ -39,6 +69,13 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
         }
     }
     deserializer.deserialize_any(Bytes)
+}
+
+/// As [`bytes`], for a value that may be left out.
+pub(crate) fn bytes_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    bytes(deserializer).map(Some)
 }
 
 /// Longer ones are slips of the pen, and could not be added to the clock.

@@ -1,18 +1,24 @@
 //! From groups of routes to the table, and what is wrong with them.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use http::Method;
+use http::{Method, StatusCode};
 
-use super::group::{GroupSpec, Handler, PathSpec, RouteSpec};
+use super::group::Handler;
+use super::host::Host;
+use super::info::RouteInfo;
+use super::names::Names;
 use super::path::{Endpoint, Path, Target};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
-use super::table::Table;
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, RouteSpec};
+use super::status_page::StatusPage;
+use super::table::{Matcher, Table};
 use super::tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
+use crate::config::Environment;
+use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::security::NamedSecurity;
 
@@ -28,54 +34,146 @@ const METHODS: [Method; 8] = [
     Method::TRACE,
 ];
 
-/// Compiles `groups`, and adds all that is wrong with them to `errors`.
-pub(crate) fn compile(
-    groups: Vec<GroupSpec>,
+/// Compiles `groups`, and adds all that is wrong with them to `errors`. Groups that are not for
+/// `environment` are checked all the same.
+pub(crate) fn compile<'g>(
+    groups: impl IntoIterator<Item = &'g GroupSpec>,
     global: Chain,
+    environment: Environment,
     registry: &Registry,
     errors: &mut Vec<BuildError>,
 ) -> Table {
     let mut compiler = Compiler {
         registry,
         errors,
-        paths: Vec::new(),
-        shapes: HashMap::new(),
+        by_host: Vec::new(),
+        pages: Vec::new(),
+        names: Names::default(),
+        routes: Vec::new(),
     };
     for group in groups {
-        compiler.group(group, &global);
+        compiler.group(group, &global, environment);
     }
-    let tree = tree::grow(&compiler.shapes);
-    Table::new(tree, compiler.paths, global)
+    compiler.table(global)
 }
 
 /// Turns groups into paths.
 struct Compiler<'c> {
     registry: &'c Registry,
     errors: &'c mut Vec<BuildError>,
+    /// The paths that were declared for a host, or for none.
+    by_host: Vec<(Option<Host>, Paths)>,
+    pages: Vec<StatusPage>,
+    names: Names,
+    routes: Vec<Arc<Endpoint>>,
+}
+
+/// Paths by their shape.
+#[derive(Default)]
+struct Paths {
     paths: Vec<Path>,
     /// Where the routes of each shape are in `paths`.
     shapes: HashMap<Shape, usize>,
 }
 
+/// What the routes of a group have from it.
+struct Inherited<'g> {
+    prefix: Option<Pattern>,
+    host: Option<Host>,
+    chain: Chain,
+    security: Option<&'g NamedSecurity>,
+    limits: Limits,
+    /// Whether the group is for this environment.
+    counts: bool,
+}
+
+impl Paths {
+    fn of(&mut self, shape: Shape) -> &mut Path {
+        let at = *self.shapes.entry(shape).or_insert_with(|| {
+            self.paths.push(Path::default());
+            self.paths.len() - 1
+        });
+        &mut self.paths[at]
+    }
+
+    /// Adds the routes of `others` where none here answers.
+    fn add_below(&mut self, others: &Paths) {
+        for (shape, &at) in &others.shapes {
+            self.of(shape.clone()).add_below(&others.paths[at]);
+        }
+    }
+
+    fn into_matcher(self) -> Matcher {
+        Matcher::new(tree::grow(&self.shapes), self.paths)
+    }
+}
+
 impl Compiler<'_> {
-    fn group(&mut self, group: GroupSpec, global: &Chain) {
-        let chain = group.plugins.as_ref().unwrap_or(global);
-        let root = Pattern::parse("/").ok();
-        let prefix = match group.prefix {
-            None => root,
-            Some(prefix) => prefix.and_then(|prefix| {
+    fn table(mut self, global: Chain) -> Table {
+        let of_hosts = self.by_host.iter().filter_map(|(host, _)| host.as_ref());
+        let mut hosts: Vec<Host> = of_hosts.cloned().collect();
+        hosts.sort_by_key(|host| std::cmp::Reverse(host.rank()));
+        let hosts = hosts.iter().map(|host| {
+            let mut paths = Paths::default();
+            let wider = hosts.iter().filter(|other| other.contains(host)).map(Some);
+            for other in wider.chain([None]) {
+                let found = self.by_host.iter().find(|(own, _)| own.as_ref() == other);
+                if let Some((_, more)) = found {
+                    paths.add_below(more);
+                }
+            }
+            (host.clone(), paths.into_matcher())
+        });
+        let hosts = hosts.collect();
+        let anywhere = self.by_host.into_iter().find(|(host, _)| host.is_none());
+        self.pages
+            .sort_by_cached_key(|page| std::cmp::Reverse(page.rank()));
+        Table {
+            hosts,
+            anywhere: anywhere
+                .map(|(_, paths)| paths.into_matcher())
+                .unwrap_or_default(),
+            pages: self.pages,
+            names: self.names,
+            routes: self.routes,
+            global,
+        }
+    }
+
+    fn group(&mut self, group: &GroupSpec, global: &Chain, environment: Environment) {
+        let prefix = match &group.prefix {
+            None => Some(Pattern::root()),
+            Some(prefix) => prefix.as_ref().and_then(|prefix| {
                 let read = Pattern::parse(&prefix.path).and_then(Pattern::into_prefix);
-                self.path_or_error(read, &prefix)
+                self.path_or_error(read, prefix)
             }),
         };
-        for mut route in group.routes {
-            let path = route.path.take().and_then(|path| {
-                let read = Pattern::parse(&path.path);
-                let read = self.path_or_error(read, &path)?;
-                let below = read.below(prefix.as_ref()?);
-                self.path_or_error(below, &path)
-            });
-            self.route(route, path, chain, group.security.as_ref());
+        let wanted = group.environments.as_ref();
+        let inherited = Inherited {
+            prefix,
+            host: group.host.clone().flatten(),
+            chain: group.plugins.chain(global),
+            security: group.security.as_ref(),
+            limits: group.limits,
+            counts: wanted.is_none_or(|wanted| wanted.contains(&environment))
+                // A host that could not be read is not all hosts.
+                && group.host != Some(None),
+        };
+        for route in &group.routes {
+            match &route.matches {
+                Matches::Path(path) => {
+                    let path = path.as_ref().and_then(|path| {
+                        let read = Pattern::parse(&path.path);
+                        let read = self.path_or_error(read, path)?;
+                        let below = read.below(inherited.prefix.as_ref()?);
+                        self.path_or_error(below, path)
+                    });
+                    self.route(route, path, &inherited);
+                }
+                Matches::Status(status, origin) => {
+                    self.status_page(route, *status, origin, &inherited);
+                }
+            }
         }
     }
 
@@ -91,46 +189,125 @@ impl Compiler<'_> {
     }
 
     /// Looks at every part of the route, also when its path is none.
-    fn route(
-        &mut self,
-        route: RouteSpec,
-        path: Option<Pattern>,
-        chain: &Chain,
-        security: Option<&NamedSecurity>,
-    ) {
-        let methods = self.methods(&route);
-        let target = self.target(&route);
+    fn route(&mut self, route: &RouteSpec, path: Option<Pattern>, group: &Inherited<'_>) {
+        let methods = self.methods(route);
+        let target = self.target(route);
         let (Some(path), Some(target)) = (path, target) else {
             return;
         };
-        let handler = match &route.handler {
-            Handler::Named(name) => name,
-            Handler::Action(_) => "a function",
-        };
+        if !group.counts {
+            return;
+        }
         let endpoint = Arc::new(Endpoint {
-            name: format!("{path} ({handler}, {})", route.origin),
-            view: handler.split("::").next().unwrap_or(handler).into(),
-            chain: Arc::clone(chain),
-            security: security.cloned(),
+            info: RouteInfo {
+                methods: listed_methods(methods.as_deref()),
+                path: path.to_string(),
+                protocol: match &route.protocol {
+                    Some((protocol, _)) => protocol.clone(),
+                    None => "http".to_owned(),
+                },
+                name: route.name.as_ref().map(|(name, _)| name.clone()),
+                ..info(route, group)
+            },
+            view: view(&route.handler),
+            chain: Arc::clone(&group.chain),
+            security: group.security.cloned(),
+            limits: group.limits,
+            extra: route.extra.clone(),
             target,
             names: path.names().map(Box::from).collect(),
-            origin: route.origin,
+            pattern: path,
         });
-        let at = match self.shapes.entry(path.shape()) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => {
-                self.paths.push(Path::default());
-                *new.insert(self.paths.len() - 1)
-            }
-        };
-        let origin = endpoint.origin.clone();
-        for (requests, first) in self.paths[at].add(endpoint, methods) {
+        let path = &endpoint.pattern;
+        if let Some((name, origin)) = &route.name {
+            self.names.add(name, path, origin, self.errors);
+        }
+        let at = self
+            .by_host
+            .iter()
+            .position(|(host, _)| *host == group.host);
+        let at = at.unwrap_or_else(|| {
+            self.by_host.push((group.host.clone(), Paths::default()));
+            self.by_host.len() - 1
+        });
+        let paths = &mut self.by_host[at].1;
+        for (requests, first) in paths.of(path.shape()).add(&endpoint, methods.as_deref()) {
             self.errors.push(BuildError::Conflict {
                 requests: format!("{requests} `{path}`"),
-                origin: origin.clone(),
+                origin: route.origin.clone(),
                 first,
             });
         }
+        self.routes.push(endpoint);
+    }
+
+    /// `[404, "errors::not_found"]`.
+    fn status_page(
+        &mut self,
+        route: &RouteSpec,
+        status: u16,
+        origin: &Origin,
+        group: &Inherited<'_>,
+    ) {
+        let code = StatusCode::from_u16(status).ok();
+        let code = code.filter(|code| code.is_client_error() || code.is_server_error());
+        if code.is_none() {
+            self.errors.push(BuildError::WrongValue {
+                message: format!(
+                    "a status page is for a status from 400 to 599, and not for {status}"
+                ),
+                origin: origin.clone(),
+            });
+        }
+        let options = [
+            route.methods.as_ref().and_then(|named| named.first()),
+            route.protocol.as_ref(),
+            route.name.as_ref(),
+        ];
+        let option = options.into_iter().flatten().next();
+        let option = option.map(|(_, origin)| origin);
+        if let Some(origin) = option.or(route.extra.as_ref().map(|_| &route.origin)) {
+            self.errors.push(BuildError::WrongValue {
+                message: "a status page has no options: it answers whatever the request was"
+                    .to_owned(),
+                origin: origin.clone(),
+            });
+            return;
+        }
+        let target = self.target(route);
+        let (Some(status), Some(Target::Action(action)), Some(prefix)) =
+            (code, target, group.prefix.clone())
+        else {
+            return;
+        };
+        if !group.counts {
+            return;
+        }
+        let first = self.pages.iter().find(|page| {
+            page.status == status
+                && page.host == group.host
+                && page.prefix.shape() == prefix.shape()
+        });
+        if let Some(first) = first {
+            self.errors.push(BuildError::Conflict {
+                requests: format!("{} below `{prefix}`", status.as_u16()),
+                origin: route.origin.clone(),
+                first: first.info.origin.clone(),
+            });
+            return;
+        }
+        self.pages.push(StatusPage {
+            status,
+            action,
+            info: RouteInfo {
+                status: Some(status.as_u16()),
+                path: prefix.to_string(),
+                ..info(route, group)
+            },
+            view: view(&route.handler),
+            host: group.host.clone(),
+            prefix,
+        });
     }
 
     /// `None` for all methods.
@@ -204,5 +381,41 @@ impl Compiler<'_> {
                     .map(Target::Protocol)
             }
         }
+    }
+}
+
+/// What all routes of a group have in common, as data.
+fn info(route: &RouteSpec, group: &Inherited<'_>) -> RouteInfo {
+    RouteInfo {
+        status: None,
+        methods: Vec::new(),
+        host: group.host.as_ref().map(ToString::to_string),
+        path: String::new(),
+        protocol: "http".to_owned(),
+        handler: match &route.handler {
+            Handler::Named(name) => name.clone(),
+            Handler::Action(_) => "a function".to_owned(),
+        },
+        name: None,
+        security: group.security.map(|security| security.name.to_string()),
+        plugins: group
+            .chain
+            .iter()
+            .map(|plugin| plugin.name.to_string())
+            .collect(),
+        origin: route.origin.clone(),
+    }
+}
+
+fn listed_methods(methods: Option<&[Method]>) -> Vec<String> {
+    let methods = methods.unwrap_or_default().iter();
+    methods.map(ToString::to_string).collect()
+}
+
+/// The view that has its name from who answers.
+fn view(handler: &Handler) -> Box<str> {
+    match handler {
+        Handler::Named(name) => name.split("::").next().unwrap_or(name).into(),
+        Handler::Action(_) => "a function".into(),
     }
 }

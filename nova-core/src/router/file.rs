@@ -6,25 +6,37 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::group::{GroupSpec, Handler, PathSpec, RouteSpec};
+use super::group::{EITHER_PLUGINS, Handler};
+use super::host::Host;
 use super::registry::Registry;
-use crate::build_error::BuildError;
-use crate::config::settings::{Setting, type_name};
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
+use crate::build_error::{BuildError, NameKind, nearest};
+use crate::config::Environment;
+use crate::config::settings::{self, Leaf, Setting, Wanted, type_name};
 use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
-use crate::plugin::{Chain, NamedPlugin};
+use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 4] = ["prefix", "plugins", "security", "routes"];
-const OPTIONS: [&str; 2] = ["methods", "protocol"];
+const GROUP: [&str; 8] = [
+    "prefix",
+    "host",
+    "env",
+    "plugins",
+    "plugins_add",
+    "security",
+    "limits",
+    "routes",
+];
+const OPTIONS: [&str; 4] = ["methods", "protocol", "name", "extra"];
 
 /// What the file says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct RouterFile {
     /// The global plugins.
     pub(crate) plugins: Vec<NamedPlugin>,
-    pub(crate) groups: Vec<GroupSpec>,
+    pub(crate) groups: Vec<Arc<GroupSpec>>,
 }
 
 /// Reads what can be read, and adds everything else to `errors`.
@@ -68,6 +80,8 @@ struct Reader<'r> {
 struct Options {
     methods: Option<Vec<(String, Origin)>>,
     protocol: Option<(String, Origin)>,
+    name: Option<(String, Origin)>,
+    extra: Option<Arc<serde_json::Value>>,
     /// Something in it could not be read, so it says less than its author meant.
     incomplete: bool,
 }
@@ -75,12 +89,12 @@ struct Options {
 type Value<'i> = Spanned<DeValue<'i>>;
 
 impl Reader<'_> {
-    fn groups(&mut self, setting: Setting<'_>) -> Vec<GroupSpec> {
+    fn groups(&mut self, setting: Setting<'_>) -> Vec<Arc<GroupSpec>> {
         let mut groups = Vec::new();
         for value in self.array(setting, "a list of groups, each a `[[group]]`") {
             let span = value.span();
             match value.into_inner() {
-                DeValue::Table(table) => groups.push(self.group(table)),
+                DeValue::Table(table) => groups.push(Arc::new(self.group(table))),
                 other => {
                     let found = type_name(&other);
                     self.wrong(span, format!("a group is a table, not {found}"));
@@ -92,14 +106,22 @@ impl Reader<'_> {
 
     fn group(&mut self, table: DeTable<'_>) -> GroupSpec {
         let mut group = GroupSpec::default();
+        let mut added = None;
         for setting in Setting::list(table, self.source) {
             match &*setting.key {
                 "prefix" => {
                     let prefix = self.string(setting.value, "a prefix", "\"/api\"");
                     group.prefix = Some(prefix.map(|(path, origin)| PathSpec { path, origin }));
                 }
-                "plugins" => group.plugins = Some(Chain::from(self.plugins(setting))),
+                "host" => group.host = Some(self.host(setting.value)),
+                "env" => group.environments = self.environments(setting.value),
+                "plugins" => group.plugins = PluginsSpec::Own(self.plugins(setting).into()),
+                "plugins_add" => {
+                    let origin = setting.key_origin();
+                    added = Some((self.plugins(setting), origin));
+                }
                 "security" => group.security = self.security(setting.value),
+                "limits" => group.limits = self.limits(setting),
                 "routes" => {
                     let routes = self.array(setting, "a list of routes, each a `[path, handler]`");
                     let routes = routes.into_iter().filter_map(|value| self.route(value));
@@ -108,7 +130,62 @@ impl Reader<'_> {
                 _ => self.errors.push(setting.unknown_key("a group", &GROUP)),
             }
         }
+        match (added, &group.plugins) {
+            (None, _) => {}
+            (Some((_, origin)), PluginsSpec::Own(_)) => {
+                let message = EITHER_PLUGINS.to_owned();
+                self.errors.push(BuildError::WrongValue { message, origin });
+            }
+            (Some((added, _)), _) => group.plugins = PluginsSpec::GlobalAnd(added),
+        }
         group
+    }
+
+    fn host(&mut self, value: Value<'_>) -> Option<Host> {
+        let (host, origin) = self.string(value, "a host", "\"example.com\"")?;
+        let wrong = |message| BuildError::WrongValue { message, origin };
+        let read = Host::parse(&host).map_err(wrong);
+        read.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    /// `"dev"`, or a list of such names.
+    fn environments(&mut self, value: Value<'_>) -> Option<Vec<Environment>> {
+        let span = value.span();
+        let names = match value.into_inner() {
+            DeValue::Array(names) => names.into_iter().collect(),
+            one => vec![Spanned::new(span, one)],
+        };
+        let mut environments = Vec::new();
+        for name in names {
+            let what = "the environment of a group";
+            let Some((name, origin)) = self.string(name, what, "\"dev\"") else {
+                continue;
+            };
+            match Environment::named(&name) {
+                Some(environment) => environments.push(environment),
+                None => self.errors.push(BuildError::UnknownName {
+                    kind: NameKind::Environment,
+                    similar: nearest(&name, Environment::ALL.map(Environment::name)),
+                    name,
+                    origin,
+                    help: None,
+                }),
+            }
+        }
+        Some(environments)
+    }
+
+    /// `{ body_limit = 10_485_760 }`.
+    fn limits(&mut self, setting: Setting<'_>) -> Limits {
+        let origin = setting.key_origin();
+        let wrong_type = setting.wrong_type("a table, such as `{ body_limit = 10_485_760 }`");
+        let DeValue::Table(table) = setting.value.into_inner() else {
+            self.errors.push(wrong_type);
+            return Limits::default();
+        };
+        let leaves = Leaf::list(Setting::list(table, self.source));
+        let read = settings::read("`limits`", &origin, leaves, Wanted::Whole, self.errors);
+        read.unwrap_or_default()
     }
 
     /// `false`, or the name of a security function.
@@ -137,8 +214,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `["/path", "handler"]` or `["/path", "handler", { options }]`. Each part is read, whatever
-    /// is wrong with the others.
+    /// `["/path", "handler"]` or `["/path", "handler", { options }]`, or `[404, "handler"]`. Each part
+    /// is read, whatever is wrong with the others.
     fn route(&mut self, value: Value<'_>) -> Option<RouteSpec> {
         let span = value.span();
         let DeValue::Array(parts) = value.into_inner() else {
@@ -156,32 +233,44 @@ impl Reader<'_> {
             );
         }
         let mut parts = parts.into_iter();
-        let path = parts.next().and_then(|path| {
-            let (path, origin) = self.string(path, "the path of a route", "\"/notes/{id}\"")?;
-            Some(PathSpec { path, origin })
-        });
+        let matches = match parts.next() {
+            Some(part) => self.path_or_status(part),
+            None => Matches::Path(None),
+        };
         let handler = parts
             .next()
             .and_then(|name| self.string(name, "who answers a route", "\"notes_api::show\""));
         let options = parts.next().map(|options| self.options(options));
-        let Options {
-            methods,
-            protocol,
-            incomplete,
-        } = options.unwrap_or_default();
+        let options = options.unwrap_or_default();
         let (handler, handler_origin) = handler?;
-        if incomplete && protocol.is_none() && self.registry.is_handler(&handler) {
+        if options.incomplete && options.protocol.is_none() && self.registry.is_handler(&handler) {
             return None; // the protocol is what could not be read
         }
         Some(RouteSpec {
             // Without a path, the table checks the other parts and leaves the route out.
-            path: path.filter(|_| !incomplete),
+            matches: match matches {
+                Matches::Path(_) if options.incomplete => Matches::Path(None),
+                matches => matches,
+            },
             handler: Handler::Named(handler),
             handler_origin,
-            methods,
-            protocol,
+            methods: options.methods,
+            protocol: options.protocol,
+            name: options.name,
+            extra: options.extra,
             origin: self.source.at(span),
         })
+    }
+
+    /// What a route is for; `Path(None)` for what cannot be read.
+    fn path_or_status(&mut self, value: Value<'_>) -> Matches {
+        let span = value.span();
+        if let DeValue::Integer(number) = value.get_ref() {
+            let status = number.as_str().parse().unwrap_or(0);
+            return Matches::Status(status, self.source.at(span));
+        }
+        let path = self.string(value, "the path of a route", "\"/notes/{id}\"");
+        Matches::Path(path.map(|(path, origin)| PathSpec { path, origin }))
     }
 
     fn options(&mut self, value: Value<'_>) -> Options {
@@ -208,6 +297,16 @@ impl Reader<'_> {
                 "protocol" => {
                     options.protocol = self.string(setting.value, "a protocol", "\"ws\"");
                 }
+                "name" => {
+                    options.name = self.string(setting.value, "the name of a route", "\"note\"");
+                }
+                "extra" => match json(setting.value.get_ref()) {
+                    Some(extra) => options.extra = Some(Arc::new(extra)),
+                    None => {
+                        let message = "a number in `extra` has at most 64 bits, and is finite";
+                        self.wrong(setting.value.span(), message);
+                    }
+                },
                 _ => self.errors.push(setting.unknown_key("a route", &OPTIONS)),
             }
         }
@@ -228,6 +327,7 @@ impl Reader<'_> {
 
     fn plugin(&mut self, value: Value<'_>) -> Option<NamedPlugin> {
         let span = value.span();
+        let written = self.source.text(span.clone());
         let mut parts = match value.into_inner() {
             DeValue::Array(parts) => parts.into_iter().collect(),
             single @ DeValue::String(_) => vec![Spanned::new(span.clone(), single)],
@@ -245,7 +345,11 @@ impl Reader<'_> {
         let name = self.string(parts.remove(0), "the name of a plugin", "\"request\"");
         let (name, origin) = name?;
         let options = Setting::list(options, self.source);
-        self.registry.plugin(&name, &origin, options, self.errors)
+        let plugin = self.registry.plugin(&name, &origin, options, self.errors)?;
+        Some(NamedPlugin {
+            written: written.into(),
+            ..plugin
+        })
     }
 
     fn array<'i>(&mut self, setting: Setting<'i>, expected: &str) -> Vec<Value<'i>> {
@@ -280,4 +384,31 @@ impl Reader<'_> {
             origin: self.source.at(span),
         });
     }
+}
+
+/// What a route's `extra` is to the controller, which reads its own type from it; `None` if a
+/// number in it is none that JSON has.
+fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    Some(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(value) => (*value).into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .ok()?
+            .into(),
+        DeValue::Float(number) => {
+            let number = number.as_str().parse::<f64>().ok()?;
+            serde_json::Number::from_f64(number)?.into()
+        }
+        DeValue::Datetime(time) => time.to_string().into(),
+        DeValue::Array(values) => {
+            let values = values.iter().map(|value| json(value.get_ref()));
+            values.collect::<Option<_>>()?
+        }
+        DeValue::Table(table) => {
+            let entries = table.iter();
+            let entries = entries
+                .map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref())?)));
+            serde_json::Value::Object(entries.collect::<Option<_>>()?)
+        }
+    })
 }

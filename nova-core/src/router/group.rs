@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
+use super::host::Host;
 use super::registry::Registry;
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use crate::build_error::BuildError;
-use crate::controller::Action;
+use crate::config::Environment;
+use crate::controller::{Action, ActionFn};
 use crate::origin::Origin;
-use crate::plugin::{Chain, NamedPlugin, Plugin};
+use crate::plugin::{NamedPlugin, Plugin};
 use crate::reply::IntoReply;
-use crate::request::Request;
-use crate::security::NamedSecurity;
 
 /// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
 ///
@@ -25,8 +28,12 @@ use crate::security::NamedSecurity;
 #[derive(Debug)]
 pub struct Group {
     prefix: Option<(String, Origin)>,
+    host: Option<(String, Origin)>,
+    environments: Option<Vec<Environment>>,
     plugins: Option<Vec<GroupPlugin>>,
+    plugins_add: Vec<GroupPlugin>,
     security: Option<(String, Origin)>,
+    limits: Limits,
     routes: Vec<(Route, Origin)>,
 }
 
@@ -45,12 +52,40 @@ impl fmt::Debug for GroupPlugin {
     }
 }
 
-/// One route: a path, who answers, and options. A tuple of these becomes one.
+/// One route: a path, who answers, and options. A tuple of these becomes one. With a status in
+/// place of the path, it is who answers where an answer with that status has no body.
 #[derive(Debug)]
 pub struct Route {
-    path: String,
+    matches: PathOrStatus,
     handler: Handler,
     options: RouteOptions,
+}
+
+/// The first part of a route: a path, or the status of answers without a body.
+#[derive(Debug, Clone)]
+pub enum PathOrStatus {
+    /// A path, such as `/notes/{id}`.
+    Path(String),
+    /// A status from 400 to 599.
+    Status(u16),
+}
+
+impl From<&str> for PathOrStatus {
+    fn from(path: &str) -> Self {
+        PathOrStatus::Path(path.to_owned())
+    }
+}
+
+impl From<String> for PathOrStatus {
+    fn from(path: String) -> Self {
+        PathOrStatus::Path(path)
+    }
+}
+
+impl From<u16> for PathOrStatus {
+    fn from(status: u16) -> Self {
+        PathOrStatus::Status(status)
+    }
 }
 
 /// Who answers: the name of an action or of a protocol's handler, or an action itself.
@@ -62,28 +97,67 @@ pub enum Handler {
     Action(Action),
 }
 
-/// The options of a route, the third part of the tuple: see [`methods`] and [`protocol`].
+/// The options of a route, the third part of the tuple: begin with [`methods`] or [`protocol`], or
+/// with the default.
+///
+/// ```
+/// use nova_core::{App, Request, Result, RouteOptions, methods};
+///
+/// async fn show(request: Request) -> Result<String> {
+///     let note = request.path_for("note", &[("id", &request.binding::<i64>("id")?)])?;
+///     Ok(format!("{note} in {}", request.extra::<String>()?))
+/// }
+///
+/// let app = App::builder()
+///     .route(("/notes/{id}", show, methods(["get"]).name("note").extra("English")))
+///     .route(("/notizen/{id}", show, RouteOptions::default().extra("German")))
+///     .build()
+///     .unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct RouteOptions {
     methods: Option<Vec<String>>,
     protocol: Option<String>,
+    name: Option<String>,
+    extra: Option<Result<serde_json::Value, String>>,
+}
+
+impl RouteOptions {
+    /// Names the route, for [`Head::path_for`](crate::Head::path_for). Routes of one path may
+    /// share a name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Gives who answers some data, which [`Head::extra`](crate::Head::extra) reads.
+    #[must_use]
+    pub fn extra<T: Serialize + ?Sized>(mut self, extra: &T) -> Self {
+        self.extra = Some(serde_json::to_value(extra).map_err(|error| error.to_string()));
+        self
+    }
 }
 
 /// Answer these methods only, such as `["get", "post"]`; without it, a route answers them all.
 pub fn methods<M: Into<String>>(methods: impl IntoIterator<Item = M>) -> RouteOptions {
     RouteOptions {
         methods: Some(methods.into_iter().map(Into::into).collect()),
-        protocol: None,
+        ..RouteOptions::default()
     }
 }
 
 /// Answer by this protocol, such as `ws`; without it, a route answers by `http`.
 pub fn protocol(protocol: impl Into<String>) -> RouteOptions {
     RouteOptions {
-        methods: None,
         protocol: Some(protocol.into()),
+        ..RouteOptions::default()
     }
 }
+
+/// What is wrong with a group that has both.
+pub(super) const EITHER_PLUGINS: &str = "`plugins` takes the place of the global plugins, and \
+    `plugins_add` adds to them: a group has one of the two";
 
 impl Group {
     /// A group without a prefix, with the app's global plugins and no routes.
@@ -94,8 +168,12 @@ impl Group {
     pub fn new() -> Self {
         Group {
             prefix: None,
+            host: None,
+            environments: None,
             plugins: None,
+            plugins_add: Vec::new(),
             security: None,
+            limits: Limits::default(),
             routes: Vec::new(),
         }
     }
@@ -108,15 +186,46 @@ impl Group {
         self
     }
 
+    /// Answers requests for this host only: `example.com`, or `*.example.com` for all below it. For
+    /// such a request, the routes of its host come before equal ones of no host.
+    #[must_use]
+    #[track_caller]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some((host.into(), Origin::caller()));
+        self
+    }
+
+    /// Has its routes in these environments only. They are checked in all.
+    #[must_use]
+    pub fn environments(mut self, environments: impl IntoIterator<Item = Environment>) -> Self {
+        self.environments = Some(environments.into_iter().collect());
+        self
+    }
+
+    /// Takes bodies up to so many bytes, in place of `server.body_limit`.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body_limit = Some(bytes);
+        self
+    }
+
+    /// Runs these plugins behind the global ones. A group that has [`plugins`](Self::plugins) or a
+    /// [`plugin`](Self::plugin) of its own in place of the global ones cannot add to them.
+    #[must_use]
+    #[track_caller]
+    pub fn plugins_add<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let origin = Origin::caller();
+        self.plugins_add.extend(registered(names, &origin));
+        self
+    }
+
     /// Runs these plugins, registered under these names, in place of the global ones. Those that
     /// take options have their defaults.
     #[must_use]
     #[track_caller]
     pub fn plugins<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let origin = Origin::caller();
-        let named = names
-            .into_iter()
-            .map(|name| GroupPlugin::Registered(name.into(), origin.clone()));
+        let named = registered(names, &origin);
         self.plugins.get_or_insert_default().extend(named);
         self
     }
@@ -138,6 +247,7 @@ impl Group {
         let own = NamedPlugin {
             name: name.into(),
             code: Arc::new(plugin),
+            written: name.into(),
         };
         let plugins = self.plugins.get_or_insert_default();
         plugins.push(GroupPlugin::Own(own));
@@ -153,7 +263,8 @@ impl Group {
         self
     }
 
-    /// Adds a route: `(path, handler)` or `(path, handler, options)`.
+    /// Adds a route: `(path, handler)` or `(path, handler, options)`; or `(404, handler)`, who
+    /// answers below the group's prefix where an answer with that status has no body.
     #[must_use]
     #[track_caller]
     pub fn route(mut self, route: impl IntoRoute) -> Self {
@@ -178,39 +289,83 @@ impl Group {
         let security = self
             .security
             .map(|(name, origin)| registry.security(&name, &origin, errors));
-        let resolve = |plugin| registry.group_plugin(plugin, errors);
+        let host = self.host.map(|(host, origin)| {
+            let read = Host::parse(&host);
+            let wrong = |message| BuildError::WrongValue { message, origin };
+            read.map_err(|message| errors.push(wrong(message))).ok()
+        });
+        if let (Some(_), Some(GroupPlugin::Registered(_, origin))) =
+            (&self.plugins, self.plugins_add.first())
+        {
+            errors.push(BuildError::WrongValue {
+                message: EITHER_PLUGINS.to_owned(),
+                origin: origin.clone(),
+            });
+        }
+        let mut resolve = |plugins: Vec<GroupPlugin>| -> Vec<NamedPlugin> {
+            let resolved = plugins.into_iter();
+            resolved
+                .filter_map(|plugin| registry.group_plugin(plugin, errors))
+                .collect()
+        };
+        let added = resolve(self.plugins_add);
+        let plugins = match self.plugins {
+            Some(plugins) => PluginsSpec::Own(resolve(plugins).into()),
+            None if added.is_empty() => PluginsSpec::Global,
+            None => PluginsSpec::GlobalAnd(added),
+        };
+        let routes = self.routes.into_iter();
         GroupSpec {
             security: security.flatten(),
             prefix: self
                 .prefix
                 .map(|(path, origin)| Some(PathSpec { path, origin })),
-            plugins: self
-                .plugins
-                .map(|plugins| plugins.into_iter().filter_map(resolve).collect()),
-            routes: self
-                .routes
-                .into_iter()
-                .map(|(route, origin)| route.into_spec(origin))
+            host,
+            environments: self.environments,
+            plugins,
+            limits: self.limits,
+            routes: routes
+                .map(|(route, origin)| route.into_spec(origin, errors))
                 .collect(),
         }
     }
 }
 
+fn registered<N: Into<String>>(
+    names: impl IntoIterator<Item = N>,
+    origin: &Origin,
+) -> impl Iterator<Item = GroupPlugin> {
+    let named = names.into_iter();
+    named.map(|name| GroupPlugin::Registered(name.into(), origin.clone()))
+}
+
 impl Route {
-    fn into_spec(self, origin: Origin) -> RouteSpec {
+    fn into_spec(self, origin: Origin, errors: &mut Vec<BuildError>) -> RouteSpec {
         let place = |name: String| (name, origin.clone());
-        RouteSpec {
-            path: Some(PathSpec {
-                path: self.path,
+        let options = self.options;
+        let extra = options.extra.and_then(|extra| {
+            let wrong = |error| BuildError::WrongValue {
+                message: format!("the extra data of the route is no JSON: {error}"),
                 origin: origin.clone(),
-            }),
+            };
+            extra.map_err(|error| errors.push(wrong(error))).ok()
+        });
+        RouteSpec {
+            matches: match self.matches {
+                PathOrStatus::Status(status) => Matches::Status(status, origin.clone()),
+                PathOrStatus::Path(path) => Matches::Path(Some(PathSpec {
+                    path,
+                    origin: origin.clone(),
+                })),
+            },
             handler: self.handler,
             handler_origin: origin.clone(),
-            methods: self
-                .options
+            methods: options
                 .methods
                 .map(|methods| methods.into_iter().map(place).collect()),
-            protocol: self.options.protocol.map(place),
+            protocol: options.protocol.map(place),
+            name: options.name.map(place),
+            extra: extra.map(Arc::new),
             origin: origin.clone(),
         }
     }
@@ -226,16 +381,16 @@ pub trait IntoRoute {
     fn into_route(self) -> Route;
 }
 
-impl<P: Into<String>, H: IntoHandler> IntoRoute for (P, H) {
+impl<P: Into<PathOrStatus>, H: IntoHandler> IntoRoute for (P, H) {
     fn into_route(self) -> Route {
         (self.0, self.1, RouteOptions::default()).into_route()
     }
 }
 
-impl<P: Into<String>, H: IntoHandler> IntoRoute for (P, H, RouteOptions) {
+impl<P: Into<PathOrStatus>, H: IntoHandler> IntoRoute for (P, H, RouteOptions) {
     fn into_route(self) -> Route {
         Route {
-            path: self.0.into(),
+            matches: self.0.into(),
             handler: self.1.into_handler(),
             options: self.2,
         }
@@ -264,38 +419,12 @@ impl IntoHandler for Action {
     }
 }
 
-impl<F, Fut> IntoHandler for F
+impl<F> IntoHandler for F
 where
-    F: Fn(Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply> + Send + 'static,
+    F: ActionFn + Send + Sync + 'static,
+    F::Future: Future<Output: IntoReply> + Send + 'static,
 {
     fn into_handler(self) -> Handler {
         Handler::Action(Action::new(self))
     }
-}
-
-/// A group as it was read, from Rust or from a file, with the place of every part.
-#[derive(Default)]
-pub(crate) struct GroupSpec {
-    /// `Some(None)` for one that could not be read.
-    pub(crate) prefix: Option<Option<PathSpec>>,
-    /// `None` for the global ones.
-    pub(crate) plugins: Option<Chain>,
-    pub(crate) security: Option<NamedSecurity>,
-    pub(crate) routes: Vec<RouteSpec>,
-}
-
-pub(crate) struct PathSpec {
-    pub(crate) path: String,
-    pub(crate) origin: Origin,
-}
-
-pub(crate) struct RouteSpec {
-    /// `None` for one that could not be read.
-    pub(crate) path: Option<PathSpec>,
-    pub(crate) handler: Handler,
-    pub(crate) handler_origin: Origin,
-    pub(crate) methods: Option<Vec<(String, Origin)>>,
-    pub(crate) protocol: Option<(String, Origin)>,
-    pub(crate) origin: Origin,
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method};
 
+use super::info::RouteInfo;
+use super::pattern::Pattern;
+use super::spec::Limits;
 use super::table::Found;
 use crate::controller::Action;
 use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::protocol::ProtocolHandler;
-use crate::request::Head;
 use crate::security::NamedSecurity;
 
 /// The routes of one path.
@@ -26,15 +28,16 @@ pub(super) struct Path {
 
 /// One route, with all that a request to it needs.
 pub(crate) struct Endpoint {
-    /// For the log: what was matched and who answers.
-    pub(crate) name: String,
+    pub(crate) info: RouteInfo,
     /// The view that has its name from who answers.
     pub(crate) view: Box<str>,
     pub(crate) chain: Chain,
     pub(crate) security: Option<NamedSecurity>,
+    pub(crate) limits: Limits,
+    pub(crate) extra: Option<Arc<serde_json::Value>>,
     pub(crate) target: Target,
     pub(super) names: Arc<[Box<str>]>,
-    pub(super) origin: Origin,
+    pub(super) pattern: Pattern,
 }
 
 /// Who answers.
@@ -47,29 +50,29 @@ impl Path {
     /// Adds a route. Gives what other routes answer already, and where those stand.
     pub(super) fn add(
         &mut self,
-        endpoint: Arc<Endpoint>,
-        methods: Option<Vec<Method>>,
+        endpoint: &Arc<Endpoint>,
+        methods: Option<&[Method]>,
     ) -> Vec<(String, Origin)> {
-        let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.origin.clone());
+        let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.info.origin.clone());
         match (&endpoint.target, methods) {
             (Target::Protocol(_), _) => match &self.protocol {
                 Some(first) => return vec![known("upgrades of", first)],
-                None => self.protocol = Some(endpoint),
+                None => self.protocol = Some(Arc::clone(endpoint)),
             },
             (Target::Action(_), None) => {
                 let named = self.http.first().map(|(_, endpoint)| endpoint);
                 match self.any.as_ref().or(named) {
                     Some(first) => return vec![known("some methods of", first)],
-                    None => self.any = Some(endpoint),
+                    None => self.any = Some(Arc::clone(endpoint)),
                 }
             }
             (Target::Action(_), Some(methods)) => {
                 let mut conflicts = Vec::new();
                 for wanted in methods {
-                    let named = self.http.iter().find(|(method, _)| *method == wanted);
+                    let named = self.http.iter().find(|(method, _)| method == wanted);
                     match named.map(|(_, first)| first).or(self.any.as_ref()) {
                         Some(first) => conflicts.push(known(wanted.as_str(), first)),
-                        None => self.http.push((wanted, Arc::clone(&endpoint))),
+                        None => self.http.push((wanted.clone(), Arc::clone(endpoint))),
                     }
                 }
                 return conflicts;
@@ -78,13 +81,32 @@ impl Path {
         Vec::new()
     }
 
-    /// The route that answers, if there is one.
-    pub(super) fn endpoint(&self, head: &Head) -> Option<&Arc<Endpoint>> {
-        let method = head.method();
+    /// Adds what the routes of `other` answer and those here do not.
+    pub(super) fn add_below(&mut self, other: &Path) {
+        if self.any.is_none() {
+            for (method, endpoint) in &other.http {
+                if !self.http.iter().any(|(own, _)| own == method) {
+                    self.http.push((method.clone(), Arc::clone(endpoint)));
+                }
+            }
+            self.any.clone_from(&other.any);
+        }
+        if self.protocol.is_none() {
+            self.protocol.clone_from(&other.protocol);
+        }
+    }
+
+    /// The route that answers, if there is one; `claims` tells whether the request is for a
+    /// protocol.
+    pub(super) fn endpoint(
+        &self,
+        method: &Method,
+        claims: impl Fn(&dyn ProtocolHandler) -> bool,
+    ) -> Option<&Arc<Endpoint>> {
         if let Some(endpoint) = &self.protocol
             && method == Method::GET
             && let Target::Protocol(handler) = &endpoint.target
-            && (handler.claims(head) || self.has_no_get())
+            && (claims(&**handler) || self.has_no_get())
         {
             return Some(endpoint);
         }
@@ -147,6 +169,6 @@ impl Path {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({})", self.name)
+        write!(f, "Endpoint({})", self.info)
     }
 }

@@ -12,7 +12,7 @@ const UNNAMED_REST: &str = "pathinfo";
 pub(crate) struct Pattern(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Static(String),
     Binding(String),
     /// Zero or more segments; always the last.
@@ -20,6 +20,11 @@ enum Segment {
 }
 
 impl Pattern {
+    /// `/`, below which everything stands.
+    pub(crate) fn root() -> Self {
+        Pattern(Vec::new())
+    }
+
     /// Reads `path`. Repeated slashes and one at the end count for nothing, as in a request.
     ///
     /// # Errors
@@ -70,6 +75,19 @@ impl Pattern {
             )),
             None => Ok(whole),
         }
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
+    /// Whether a path with these segments is this one or stands below it.
+    pub(super) fn is_prefix_of(&self, segments: &[&str]) -> bool {
+        self.0.len() <= segments.len()
+            && self.0.iter().zip(segments).all(|(own, given)| match own {
+                Segment::Static(name) => name == given,
+                Segment::Binding(_) | Segment::Rest(_) => true,
+            })
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -147,7 +165,7 @@ impl Segment {
         Ok(Segment::Static(text.to_owned()))
     }
 
-    fn name(&self) -> Option<&str> {
+    pub(super) fn name(&self) -> Option<&str> {
         match self {
             Segment::Static(_) => None,
             Segment::Binding(name) | Segment::Rest(name) => Some(name),

@@ -29,7 +29,8 @@ type Handlers = BTreeMap<String, (Arc<dyn ProtocolHandler>, Origin)>;
 /// Makes a plugin of its options, or adds what is wrong with them.
 pub(crate) type PluginFactory = Box<
     dyn Fn(&str, &Origin, Vec<Setting<'_>>, &mut Vec<BuildError>) -> Option<Arc<dyn ErasedPlugin>>
-        + Send,
+        + Send
+        + Sync,
 >;
 
 /// A plugin that is what it is.
@@ -48,7 +49,9 @@ pub(crate) fn plugin_without_options(plugin: impl Plugin) -> PluginFactory {
 }
 
 /// A plugin that is made of its options.
-pub(crate) fn plugin_with_options<O, P>(make: impl Fn(O) -> P + Send + 'static) -> PluginFactory
+pub(crate) fn plugin_with_options<O, P>(
+    make: impl Fn(O) -> P + Send + Sync + 'static,
+) -> PluginFactory
 where
     O: DeserializeOwned,
     P: Plugin,
@@ -295,8 +298,11 @@ impl Registry {
             return None;
         };
         let code = make(name, origin, settings, errors)?;
-        let name = Arc::from(name);
-        Some(NamedPlugin { name, code })
+        Some(NamedPlugin {
+            name: name.into(),
+            code,
+            written: name.into(),
+        })
     }
 
     /// A plugin of a group in Rust: one of its own, or a registered one with its default options.

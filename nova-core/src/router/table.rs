@@ -6,21 +6,41 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method, StatusCode};
 use smallvec::SmallVec;
 
+use super::host::{Host, host_of};
+use super::names::Names;
 use super::path::{Endpoint, Path};
+use super::status_page::StatusPage;
 use super::tree::Leaf;
 use crate::bindings::Bindings;
 use crate::plugin::Chain;
+use crate::protocol::ProtocolHandler;
 use crate::request::Head;
 
 /// All routes of an app.
+#[derive(Default)]
 pub(crate) struct Table {
-    tree: matchit::Router<Leaf>,
-    paths: Vec<Path>,
+    /// The routes for requests to these hosts, the most particular host first; each has the routes
+    /// of no host, too.
+    pub(super) hosts: Vec<(Host, Matcher)>,
+    /// The routes for all other requests.
+    pub(super) anywhere: Matcher,
+    /// The most particular first.
+    pub(super) pages: Vec<StatusPage>,
+    pub(crate) names: Names,
+    /// As they were declared.
+    pub(super) routes: Vec<Arc<Endpoint>>,
     /// The plugins of requests that no route answers.
     pub(crate) global: Chain,
+}
+
+/// The paths that requests to one host can have.
+#[derive(Default)]
+pub(super) struct Matcher {
+    tree: matchit::Router<Leaf>,
+    paths: Vec<Path>,
 }
 
 /// What the table says of a request.
@@ -36,48 +56,82 @@ pub(crate) enum Found<'t> {
 }
 
 impl Table {
-    pub(super) fn new(tree: matchit::Router<Leaf>, mut paths: Vec<Path>, global: Chain) -> Self {
-        paths.iter_mut().for_each(Path::list_methods);
-        Table {
-            tree,
-            paths,
-            global,
-        }
+    pub(crate) fn find(&self, head: &Head) -> Found<'_> {
+        let matcher = match self.hosts.is_empty() {
+            true => &self.anywhere,
+            false => self.matcher(host_of(head).as_deref()),
+        };
+        matcher.find(head.method(), head.path(), |handler| handler.claims(head))
     }
 
-    pub(crate) fn find(&self, head: &Head) -> Found<'_> {
-        let Some(path) = normalized(head.path()) else {
+    /// The routes for requests to this host.
+    pub(super) fn matcher(&self, host: Option<&str>) -> &Matcher {
+        let of_host = host.and_then(|host| self.hosts.iter().find(|(own, _)| own.matches(host)));
+        of_host.map_or(&self.anywhere, |(_, matcher)| matcher)
+    }
+
+    /// Who answers for an answer with this status and without a body.
+    pub(crate) fn status_page(&self, head: &Head, status: StatusCode) -> Option<&StatusPage> {
+        let mut pages = self.pages.iter().filter(|page| page.status == status);
+        let first = pages.next()?;
+        let segments = segments(head.path());
+        let host = host_of(head);
+        let mut pages = std::iter::once(first).chain(pages);
+        pages.find(|page| page.is_for(host.as_deref(), &segments))
+    }
+}
+
+impl Matcher {
+    pub(super) fn new(tree: matchit::Router<Leaf>, mut paths: Vec<Path>) -> Self {
+        paths.iter_mut().for_each(Path::list_methods);
+        Matcher { tree, paths }
+    }
+
+    /// What answers a request; `claims` tells whether it is for a protocol.
+    pub(super) fn find(
+        &self,
+        method: &Method,
+        path: &str,
+        claims: impl Fn(&dyn ProtocolHandler) -> bool,
+    ) -> Found<'_> {
+        let Some(normal) = normalized(path) else {
             return Found::Nothing;
         };
-        let Ok(matched) = self.tree.at(&path) else {
+        let Ok(matched) = self.tree.at(&normal) else {
             return Found::Nothing;
         };
         let leaf = *matched.value;
         let found = &self.paths[leaf.path];
-        let Some(endpoint) = found.endpoint(head) else {
-            return found.no_endpoint(head.method());
+        let Some(endpoint) = found.endpoint(method, claims) else {
+            return found.no_endpoint(method);
         };
         let mut values: SmallVec<[&str; 4]> =
             matched.params.iter().map(|(_, value)| value).collect();
         if let Some(before) = leaf.rest_after {
             // An unfolded rest begins with the value behind those before it.
             let rest = match values.get(before) {
-                Some(first) => &path[first.as_ptr() as usize - path.as_ptr() as usize..],
+                Some(first) => &normal[first.as_ptr() as usize - normal.as_ptr() as usize..],
                 None => "",
             };
             values.truncate(before);
             values.push(rest);
         }
-        match Bindings::decode(&endpoint.names, values, head.path()) {
+        match Bindings::decode(&endpoint.names, values, path) {
             Ok(bindings) => Found::Endpoint(endpoint, bindings),
             Err(_) => Found::BadEncoding,
         }
     }
 }
 
+/// The segments of a path, as the table sees them.
+pub(super) fn segments(path: &str) -> Vec<&str> {
+    let segments = path.split('/');
+    segments.filter(|segment| !segment.is_empty()).collect()
+}
+
 /// A path without what counts for nothing, as in Nova: repeated slashes, and one at the end. A
 /// double slash at the end makes it a path that nobody has.
-fn normalized(path: &str) -> Option<Cow<'_, str>> {
+pub(super) fn normalized(path: &str) -> Option<Cow<'_, str>> {
     if path.len() > 1 && path.ends_with("//") {
         return None;
     }

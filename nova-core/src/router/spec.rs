@@ -1,0 +1,79 @@
+//! Groups and routes as they were read, from Rust or from a file, with the place of every part.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::group::Handler;
+use super::host::Host;
+use crate::config::{Environment, bytes_or_none};
+use crate::origin::Origin;
+use crate::plugin::{Chain, NamedPlugin};
+use crate::security::NamedSecurity;
+
+#[derive(Default)]
+pub(crate) struct GroupSpec {
+    /// `Some(None)` for one that could not be read.
+    pub(crate) prefix: Option<Option<PathSpec>>,
+    /// `Some(None)` for one that could not be read.
+    pub(crate) host: Option<Option<Host>>,
+    /// `None` for all.
+    pub(crate) environments: Option<Vec<Environment>>,
+    pub(crate) plugins: PluginsSpec,
+    pub(crate) security: Option<NamedSecurity>,
+    pub(crate) limits: Limits,
+    pub(crate) routes: Vec<RouteSpec>,
+}
+
+/// Which plugins a group has.
+#[derive(Default)]
+pub(crate) enum PluginsSpec {
+    #[default]
+    Global,
+    /// The global ones, and these behind them.
+    GlobalAnd(Vec<NamedPlugin>),
+    Own(Chain),
+}
+
+impl PluginsSpec {
+    pub(super) fn chain(&self, global: &Chain) -> Chain {
+        match self {
+            PluginsSpec::Global => Arc::clone(global),
+            PluginsSpec::GlobalAnd(more) => global.iter().chain(more).cloned().collect(),
+            PluginsSpec::Own(chain) => Arc::clone(chain),
+        }
+    }
+}
+
+/// The limits of a group, in place of the app's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// The longest body of a request, in bytes.
+    #[serde(deserialize_with = "bytes_or_none")]
+    pub(crate) body_limit: Option<usize>,
+}
+
+pub(crate) struct PathSpec {
+    pub(crate) path: String,
+    pub(crate) origin: Origin,
+}
+
+/// What a route is for.
+pub(crate) enum Matches {
+    /// Requests for a path; `None` for one that could not be read.
+    Path(Option<PathSpec>),
+    /// Answers with this status that have no body.
+    Status(u16, Origin),
+}
+
+pub(crate) struct RouteSpec {
+    pub(crate) matches: Matches,
+    pub(crate) handler: Handler,
+    pub(crate) handler_origin: Origin,
+    pub(crate) methods: Option<Vec<(String, Origin)>>,
+    pub(crate) protocol: Option<(String, Origin)>,
+    pub(crate) name: Option<(String, Origin)>,
+    pub(crate) extra: Option<Arc<serde_json::Value>>,
+    pub(crate) origin: Origin,
+}

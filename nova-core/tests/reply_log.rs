@@ -1,0 +1,100 @@
+//! What the log has of replies that fail. One test, so that no other one in this process decides
+//! what `tracing` takes for unused.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use futures_util::stream;
+use nova_core::testing::TestClient;
+use nova_core::{App, Reply, Request, sendfile, value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing_subscriber::fmt::MakeWriter;
+
+async fn broken(_request: Request) -> Reply {
+    nova_core::stream(stream::iter([
+        Ok("first"),
+        Err(io::Error::other("the disk is gone")),
+    ]))
+}
+
+async fn missing(_request: Request) -> Reply {
+    sendfile("no/such/file.txt")
+}
+
+struct Xml;
+
+async fn unknown(_request: Request) -> Reply {
+    value(Xml)
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().expect("nobody panics with it");
+        lines.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Lines {
+    type Writer = Lines;
+
+    fn make_writer(&'w self) -> Lines {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(lines.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let app = App::builder()
+        .global_plugins(["correlation"])
+        .action("reports::export", broken)
+        .action("missing", missing)
+        .route(("/export/{id}", "reports::export"))
+        .route(("/missing", "missing"))
+        .route(("/unknown", unknown));
+    let client = TestClient::new(app.build().unwrap());
+    let mut connection = client.connect();
+    let request = b"GET /export/7 HTTP/1.1\r\nhost: x\r\n\r\n";
+    connection.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(client.get("/missing").await.status(), 404);
+    assert_eq!(client.get("/unknown").await.status(), 500);
+
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let id = answer.split("x-correlation-id: ").nth(1).unwrap();
+    let id = id.split("\r\n").next().unwrap();
+    let broken = log.lines().find(|line| line.contains("the disk is gone"));
+    for expected in [
+        "ERROR",
+        "GET /export/7",
+        "any /export/{id} → reports::export",
+        id,
+    ] {
+        assert!(broken.unwrap().contains(expected), "{expected}: {log}");
+    }
+    assert_eq!(log.matches("the disk is gone").count(), 1, "{log}");
+
+    let missing = log.lines().find(|line| line.contains("no/such/file.txt"));
+    for expected in ["DEBUG", "/missing"] {
+        assert!(missing.unwrap().contains(expected), "{expected}: {log}");
+    }
+
+    let unknown = log.lines().find(|line| line.contains("reply_log::Xml"));
+    assert!(unknown.unwrap().contains(".reply_handler("), "{log}");
+}

@@ -1,0 +1,7 @@
+use nova_core::App;
+
+fn main() {
+    let _ = App::builder().route(("/notes", 5));
+    //~ ERROR `{integer}` is no action
+    //~ NOTE write `async fn index(request: Request) -> Result<Reply>`
+}
