@@ -67,8 +67,9 @@ where
     let service = service_fn(move |request| {
         let of = Arc::clone(&answering);
         of.under_way.begin();
+        let received = of.core.receive(request, of.peer);
         async move {
-            let response = of.core.respond(request, of.peer, &of.life).await;
+            let response = of.core.respond(received, &of.life).await;
             Ok::<_, Infallible>(response.map(|body| LastPart { body, of }))
         }
     });
