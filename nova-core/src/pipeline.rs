@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -15,6 +15,7 @@ use crate::body::RequestBody;
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::failure::Failed;
+use crate::fallback::{Failure, Resolver};
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
@@ -83,11 +84,11 @@ impl Core {
         let answer = match before {
             Ok(Flow::Continue) => next.answer(request, &asked).await,
             Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         let mut answer = match answer {
             Ok(answer) => answer,
-            Err(error) => Box::pin(asked.failed(error)).await.into(),
+            Err(failure) => Box::pin(asked.failed(failure)).await.into(),
         };
         if asked.lacks_page(&answer.response) {
             Box::pin(asked.give_page(&mut answer.response)).await;
@@ -123,9 +124,77 @@ impl Asked<'_> {
         }
     }
 
-    /// The answer to an error; what the client does not learn is logged.
-    async fn failed(&self, error: Error) -> Response {
-        self.log(&error);
+    /// The answer to a failure: that of the nearest fallback that has one, or the framework's.
+    async fn failed(&self, mut failure: Failure) -> Response {
+        for fallback in self.fallbacks() {
+            match self.resolved(fallback, self.mapped(failure)).await {
+                Ok(response) => return response,
+                Err(handed_on) => failure = handed_on,
+            }
+        }
+        self.unresolved(self.mapped(failure).into_error()).await
+    }
+
+    /// From the controller outwards.
+    fn fallbacks(&self) -> impl Iterator<Item = &Resolver> {
+        let of_controller = match self.endpoint.map(|endpoint| &endpoint.target) {
+            Some(Target::Action(action)) => action.fallback.as_ref(),
+            _ => None,
+        };
+        let of_group = self
+            .endpoint
+            .and_then(|endpoint| endpoint.fallback.as_ref());
+        let of_group = of_group.map(|fallback| &fallback.code);
+        let of_app = self.core.fallback.as_ref();
+        of_controller.into_iter().chain(of_group).chain(of_app)
+    }
+
+    /// What an error of the app's own types means.
+    fn mapped(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Error(error) => self.core.error_mappings.apply(error).into(),
+            value => value,
+        }
+    }
+
+    /// What a fallback makes of a failure; what it hands on, or comes to itself, is a failure again.
+    async fn resolved(&self, fallback: &Resolver, failure: Failure) -> Result<Response, Failure> {
+        let error = failure.error();
+        let error = error.map(|error| (error.status(), error.to_string(), error.headers().clone()));
+        let (status, told, headers) = match error {
+            Some((status, told, headers)) => (Some(status), told, headers),
+            None => (None, String::new(), HeaderMap::new()),
+        };
+        let log = |answer: StatusCode| {
+            if status.is_some() {
+                self.log(answer, &told);
+            }
+        };
+        let failed = |failure: Failure| {
+            log(StatusCode::INTERNAL_SERVER_ERROR);
+            failure
+        };
+        let resolve = panic::catch(async { fallback.resolve(failure, &self.head).await });
+        let mut reply = match resolve.await {
+            Ok(reply) => reply?,
+            Err(message) => {
+                let panicked = format!("the fallback `{}` panicked: {message}", fallback.name());
+                return Err(failed(Error::internal(panicked).into()));
+            }
+        };
+        if let Some(status) = status {
+            reply = reply.or_status(status);
+        }
+        let mut response = reply.render(self.rendering()).await.map_err(failed)?;
+        log(response.status());
+        keep_headers(&mut response, &headers);
+        Ok(response)
+    }
+
+    /// The answer to an error that no fallback has answered; what the client does not learn is
+    /// logged.
+    async fn unresolved(&self, error: Error) -> Response {
+        self.log(error.status(), &error);
         match self.table.status_page(&self.head, error.status()) {
             Some(page) => self.page(page, error).await,
             None => self.without_page(&error),
@@ -178,22 +247,16 @@ impl Asked<'_> {
         };
         let rendered = match reply.await {
             Ok(reply) => reply.or_status(error.status()).render(rendering).await,
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         match rendered {
             Ok(mut response) => {
-                // What the answer has said beside its body, such as `www-authenticate`, is still so.
-                for name in error.headers().keys() {
-                    if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
-                        for value in error.headers().get_all(name) {
-                            response.headers_mut().append(name, value.clone());
-                        }
-                    }
-                }
+                keep_headers(&mut response, error.headers());
                 response
             }
-            Err(error) => {
-                self.log(&error);
+            Err(failure) => {
+                let error = failure.into_error();
+                self.log(error.status(), &error);
                 self.without_page(&error)
             }
         }
@@ -207,14 +270,26 @@ impl Asked<'_> {
         }
     }
 
-    fn log(&self, error: &Error) {
+    /// The level goes by the status of the answer: what is the client's is for those who look.
+    fn log(&self, status: StatusCode, told: &dyn fmt::Display) {
         let (method, path) = (self.head.method(), self.head.path());
-        let status = error.status().as_u16();
-        let route = self.route();
-        if error.status().is_server_error() {
-            error!(%method, path, status, %route, "{error}");
+        let (code, route) = (status.as_u16(), self.route());
+        if status.is_server_error() {
+            error!(%method, path, status = code, %route, "{told}");
         } else {
-            debug!(%method, path, status, %route, "{error}");
+            debug!(%method, path, status = code, %route, "{told}");
+        }
+    }
+}
+
+/// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
+/// place of the error's.
+fn keep_headers(response: &mut Response, headers: &HeaderMap) {
+    for name in headers.keys() {
+        if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+            for value in headers.get_all(name) {
+                response.headers_mut().append(name, value.clone());
+            }
         }
     }
 }
@@ -249,14 +324,18 @@ impl<'t> Next<'t> {
         }
     }
 
-    async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer> {
+    async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
         match self {
             Next::Options(allow) => {
                 let mut response = response::empty(StatusCode::NO_CONTENT);
                 response.headers_mut().insert(header::ALLOW, allow.clone());
                 Ok(response.into())
             }
-            Next::NoRoute(found) => Err(no_route(&found)),
+            // What status pages are for; the app's fallbacks are for what its own code gives.
+            Next::NoRoute(found) => {
+                let response = Box::pin(asked.unresolved(no_route(&found))).await;
+                Ok(response.into())
+            }
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
                     // The call itself is inside: what an action does before its first await may
@@ -278,13 +357,14 @@ async fn open(
     handler: &dyn ProtocolHandler,
     mut request: Request,
     asked: &Asked<'_>,
-) -> Result<Answer> {
+) -> Result<Answer, Failure> {
     let upgrade = request.upgrade.take();
     match held(Stage::Handler, async { handler.open(request).await }).await? {
         Opening::Refused(reply) => reply.render(asked.rendering()).await.map(Answer::from),
         Opening::Switch(switch) => {
             let Some(upgrade) = upgrade else {
-                return Err(Error::new(400, "this connection cannot switch protocols"));
+                let error = Error::new(400, "this connection cannot switch protocols");
+                return Err(error.into());
             };
             let mut response = response::empty(StatusCode::SWITCHING_PROTOCOLS);
             *response.headers_mut() = switch.headers.clone();
@@ -353,7 +433,7 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
         let after = async { plugin.code.post_request(&asked.head, response).await };
         if let Err(error) = held(Stage::Plugin(&plugin.name), after).await {
-            *response = Box::pin(asked.failed(error)).await;
+            *response = Box::pin(asked.failed(error.into())).await;
         }
     }
 }
@@ -363,7 +443,7 @@ async fn keep_sound(answer: &mut Answer, asked: &Asked<'_>) {
     let status = answer.response.status();
     if status.is_informational() && answer.switch.is_none() {
         let error = Error::internal(format!("a plugin answered with {status}"));
-        answer.response = Box::pin(asked.failed(error)).await;
+        answer.response = Box::pin(asked.failed(error.into())).await;
     }
     let headers = answer.response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::{Content, Reply, ReplyHandlers};
 use crate::error::Result;
+use crate::fallback::Failure;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
 use crate::views::Views;
@@ -27,8 +28,9 @@ impl Reply {
     /// The answer to a request.
     ///
     /// # Errors
-    /// The first mistake in making the reply, or why it cannot be rendered.
-    pub(crate) async fn render(mut self, with: Rendering<'_>) -> Result<Response> {
+    /// The first mistake in making the reply, or why it cannot be rendered; the reply itself, if it
+    /// has a value without a handler.
+    pub(crate) async fn render(mut self, with: Rendering<'_>) -> Result<Response, Failure> {
         self = self.sound()?;
         // What waits is behind a pointer: it would make every request's future larger.
         if let Content::Value(value) = self.content {
@@ -60,7 +62,7 @@ impl Reply {
                 let content_type = file.content_type();
                 (Box::pin(file.open()).await?, Some(content_type))
             }
-            Content::Value(again) => return Err(again.answers_a_value()),
+            Content::Value(again) => return Err(again.answers_a_value().into()),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.unwrap_or(usual);
