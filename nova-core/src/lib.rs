@@ -90,7 +90,8 @@ pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
-    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, SecureCookie, ServerConfig,
+    SessionConfig,
 };
 #[doc(hidden)]
 pub use controller::ActionMethod;
@@ -116,6 +117,6 @@ pub use router::{
 pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use service::{Service, ServiceContext, ServiceFailed};
-pub use session::Session;
+pub use session::{Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
 pub use stopping::Stopping;
 pub use upload::UploadedFile;
