@@ -41,6 +41,7 @@
 
 mod accept;
 mod app;
+mod authorization;
 mod bindings;
 mod body;
 mod build_error;
@@ -86,6 +87,7 @@ pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
+pub use authorization::{BasicAuth, constant_time_eq};
 pub use body::BodyStream;
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
