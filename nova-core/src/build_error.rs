@@ -158,6 +158,10 @@ pub enum NameKind {
     ReplyHandler,
     /// An environment: `dev` or `prod`.
     Environment,
+    /// A folder of static files.
+    Folder,
+    /// A static file.
+    File,
 }
 
 impl fmt::Display for NameKind {
@@ -174,6 +178,8 @@ impl fmt::Display for NameKind {
             NameKind::Service => "service",
             NameKind::ReplyHandler => "reply handler",
             NameKind::Environment => "environment",
+            NameKind::Folder => "folder",
+            NameKind::File => "file",
         })
     }
 }
@@ -206,7 +212,9 @@ impl BuildError {
             }
             BuildError::UnknownName { kind, name, .. } => match kind {
                 NameKind::Method => write!(f, "`{name}` is no HTTP method"),
-                NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
+                NameKind::Environment | NameKind::View | NameKind::Folder | NameKind::File => {
+                    write!(f, "there is no {kind} `{name}`")
+                }
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
             BuildError::DuplicateName {
@@ -246,7 +254,11 @@ impl BuildError {
                 ..
             } => {
                 let exists = match kind {
-                    NameKind::Method | NameKind::Environment | NameKind::View => "exists",
+                    NameKind::Method
+                    | NameKind::Environment
+                    | NameKind::View
+                    | NameKind::Folder
+                    | NameKind::File => "exists",
                     _ => "is registered",
                 };
                 match (similar, help) {

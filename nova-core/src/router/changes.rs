@@ -51,7 +51,7 @@ fn listed(table: &Table) -> BTreeMap<String, (&RouteInfo, String)> {
         )
     };
     let routes = table.routes.iter().map(|route| {
-        let more = format!("{:?} {:?}", route.limits, route.extra);
+        let more = format!("{:?} {:?} {:?}", route.limits, route.extra, route.files);
         (&route.info, way(&route.info, Some(&route.chain), more))
     });
     let pages = table.pages.iter();
