@@ -322,7 +322,8 @@ impl AppBuilder {
     /// ```
     ///
     /// - **Who answers** is an action of a [`controller`](Self::controller), a function registered
-    ///   as an [`action`](Self::action), or, with a `protocol`, a handler of that protocol.
+    ///   as an [`action`](Self::action), or, with a `protocol`, a handler of that protocol; or static
+    ///   files: `{ dir = "priv/assets" }`, `{ file = "priv/favicon.ico" }` (see [`files`](crate::files)).
     /// - **Paths**: `{id}` binds one segment, `{*rest}` at the end binds zero or more; Nova's `:id`
     ///   and `[...]` mean the same, and the rest of `[...]` is called `pathinfo`. Segment by
     ///   segment, a static one comes before a binding and a binding before a rest, in whatever

@@ -58,7 +58,8 @@ pub struct StaticFiles {
 /// is relative to that file. [`build`](crate::AppBuilder::build) tells if it is not there. The path
 /// of the route ends with a rest, `{*path}` or `[...]`, which names the file.
 ///
-/// What lies outside the folder is a 404, whatever the path says and wherever links lead. So is
+/// What lies outside the folder is a 404, whatever the path says and wherever links lead; one with an
+/// absolute path leads outside. So is
 /// everything whose name begins with a dot, on the way or at the end, and everything that is no regular
 /// file. `/.well-known` can be a route to a folder of its own.
 ///
@@ -121,7 +122,7 @@ impl StaticFiles {
         self
     }
 
-    /// Whether links may lead out of the folder. Those that stay in it are followed anyway.
+    /// Whether links may lead out of the folder. Relative ones that stay in it are followed anyway.
     /// **Default:** `false`.
     #[must_use]
     pub fn follow_links(mut self, follow: bool) -> Self {

@@ -136,11 +136,12 @@ impl Served {
             coding,
             varies,
         } = self.select(root, path, opened, head);
-        let tag = Tag::of(&opened)?;
+        let now = SystemTime::now();
+        let tag = Tag::of(&opened, now)?;
         let validators = Validators {
             tag: &tag,
             modified: opened.modified(),
-            now: SystemTime::now(),
+            now,
         };
         // What a 304 has, too (RFC 9110 §15.4.5).
         let described = |reply: Reply| {

@@ -75,6 +75,11 @@ fn joined(parts: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::single_range_in_vec_init,
+        reason = "one part of a file is what is meant"
+    )]
+
     use super::*;
 
     fn of(range: &str, size: u64) -> Selection {

@@ -62,13 +62,13 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    /// The tag of a file. It reads the file, unless it is known or long.
+    /// The tag of a file at the time `now`. It reads the file, unless it is known or long.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn of(opened: &Opened) -> io::Result<Self> {
+    pub(super) fn of(opened: &Opened, now: SystemTime) -> io::Result<Self> {
         let stamp = Stamp::of(opened);
-        let is_settled = stamp.is_settled();
+        let is_settled = stamp.is_settled(now);
         if stamp.length > MOST_HASHED {
             return Ok(Tag::new(stamp.hash(), is_settled));
         }
@@ -104,13 +104,13 @@ impl Stamp {
         }
     }
 
-    /// Whether another change would make another stamp.
-    fn is_settled(&self) -> bool {
+    /// Whether a change after `now` would make another stamp.
+    fn is_settled(&self, now: SystemTime) -> bool {
         #[cfg(unix)]
         let changed = self.inode.changed();
         #[cfg(not(unix))]
         let changed = self.modified;
-        let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        let age = changed.and_then(|changed| now.duration_since(changed).ok());
         age.is_some_and(|age| age >= SETTLED)
     }
 
@@ -152,5 +152,53 @@ fn hash(opened: &Opened) -> io::Result<Hash> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::static_files::folder::{Folder, Found};
+
+    fn opened(folder: &std::path::Path, name: &str) -> Opened {
+        let folder = Folder {
+            path: folder.to_path_buf(),
+            follow_links: false,
+        };
+        match folder.open().unwrap().find(name.as_ref()).unwrap() {
+            Found::File(opened) => opened,
+            Found::Folder => panic!("`{name}` is a folder"),
+        }
+    }
+
+    #[test]
+    fn a_hash_is_remembered_only_when_another_change_would_show() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "milk").unwrap();
+        let opened = opened(folder.path(), "a");
+        let (stamp, now) = (Stamp::of(&opened), SystemTime::now());
+
+        let at_once = Tag::of(&opened, now).unwrap();
+        assert!(at_once.is_strong && !HASHES.contains_key(&stamp));
+
+        let later = Tag::of(&opened, now + SETTLED + SETTLED).unwrap();
+        assert!(later.is_strong && HASHES.contains_key(&stamp));
+        let again = Tag::of(&opened, now + SETTLED + SETTLED).unwrap();
+        for tag in [later, again] {
+            assert_eq!(tag.header, at_once.header);
+        }
+    }
+
+    #[test]
+    fn a_long_file_has_a_strong_tag_once_another_change_would_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("a")).unwrap();
+        file.set_len(MOST_HASHED + 1).unwrap();
+        let opened = opened(folder.path(), "a");
+        let now = SystemTime::now();
+
+        assert!(!Tag::of(&opened, now).unwrap().is_strong);
+        let later = Tag::of(&opened, now + SETTLED + SETTLED).unwrap();
+        assert!(later.is_strong && !HASHES.contains_key(&Stamp::of(&opened)));
     }
 }

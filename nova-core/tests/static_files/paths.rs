@@ -125,6 +125,9 @@ async fn links_stay_in_the_folder_unless_they_may_leave_it() {
         assert_eq!(closed.get(&path).await.text(), content, "{path}");
         assert_eq!(open.get(&path).await.text(), content, "{path}");
     }
+    let absolute = "/assets/absolute-inside.txt";
+    assert_eq!(closed.get(absolute).await.status(), 404);
+    assert_eq!(open.get(absolute).await.text(), NOTES);
     for path in ["env.txt", "git/config"] {
         let path = format!("/assets/{path}");
         assert_eq!(closed.get(&path).await.status(), 404, "{path}");
