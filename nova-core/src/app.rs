@@ -13,6 +13,9 @@ use tokio_util::task::TaskTracker;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
+use crate::error::Error;
+use crate::error_mapping::ErrorMappings;
+use crate::fallback::{Fallback, Resolver};
 use crate::forwarded::Proxies;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
@@ -47,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) views: ArcSwap<Views>,
     pub(crate) replies: ReplyHandlers,
+    pub(crate) error_mappings: ErrorMappings,
+    pub(crate) fallback: Option<Resolver>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -131,6 +136,8 @@ pub struct AppBuilder {
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
     replies: ReplyHandlers,
+    error_mappings: ErrorMappings,
+    fallback: Option<(Resolver, Origin)>,
     errors: Vec<BuildError>,
 }
 
@@ -156,6 +163,8 @@ impl AppBuilder {
             groups: Vec::new(),
             services: Vec::new(),
             replies: ReplyHandlers::default(),
+            error_mappings: ErrorMappings::default(),
+            fallback: None,
             errors: Vec::new(),
         };
         builder
@@ -340,12 +349,21 @@ impl AppBuilder {
         self
     }
 
-    /// Registers a controller; routes name its actions as `controller::action`.
+    /// Registers a controller; routes name its actions as `controller::action`. Those that it
+    /// brings itself are added.
     #[must_use]
     #[track_caller]
     pub fn controller<C: Controller>(mut self, controller: C) -> Self {
         let origin = Origin::caller();
-        for (action, code) in Arc::new(controller).actions() {
+        let controller = Arc::new(controller);
+        let fallback = controller.fallback();
+        let own = controller.routes().into_iter();
+        let own: Vec<_> = own.map(|route| route.of_controller(C::NAME)).collect();
+        if !own.is_empty() {
+            self.groups.push(Group::new().routes(own));
+        }
+        for (action, mut code) in controller.actions() {
+            code.fallback.clone_from(&fallback);
             let name = format!("{}::{action}", C::NAME);
             self.registry
                 .add_action(name, code, origin.clone(), &mut self.errors);
@@ -480,6 +498,83 @@ impl AppBuilder {
         self
     }
 
+    /// Says what an error of a type means to a client, wherever it comes from by `?`.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Error, Request, Result};
+    ///
+    /// #[derive(Debug)]
+    /// struct NoSuchNote(i64);
+    ///
+    /// impl std::fmt::Display for NoSuchNote {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "the table `notes` has no row {}", self.0)
+    ///     }
+    /// }
+    ///
+    /// impl std::error::Error for NoSuchNote {}
+    ///
+    /// async fn show(_request: Request) -> Result<()> {
+    ///     Err(NoSuchNote(7))?
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .error(|error: &NoSuchNote| Error::new(404, format!("there is no note {}", error.0)))
+    ///     .route(("/", show))
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(TestClient::new(app).get("/").await.status(), 404);
+    /// # }
+    /// ```
+    ///
+    /// It is for an [`Error`](crate::Error) that wraps an `E`, not one that has it among its further
+    /// causes, and that has no status of its own: `.status(409)?` at the place stays. What was
+    /// wrapped is still there, for the log and for a [`Fallback`](crate::Fallback), which sees the
+    /// mapped error. A panic in it is a 500.
+    #[must_use]
+    #[track_caller]
+    pub fn error<E: std::error::Error + 'static>(
+        mut self,
+        map: impl Fn(&E) -> Error + Send + Sync + 'static,
+    ) -> Self {
+        let origin = Origin::caller();
+        self.error_mappings.add(map, origin, &mut self.errors);
+        self
+    }
+
+    /// Answers what no action and no other fallback of a route answers: see
+    /// [`Fallback`](crate::Fallback).
+    #[must_use]
+    #[track_caller]
+    pub fn fallback(mut self, fallback: impl Fallback) -> Self {
+        let origin = Origin::caller();
+        if let Some((_, first)) = &self.fallback {
+            self.errors.push(BuildError::WrongValue {
+                message: format!(
+                    "the app has a fallback already, at {first}: groups can have others, with \
+                     `.named_fallback(…)`"
+                ),
+                origin,
+            });
+            return self;
+        }
+        self.fallback = Some((Resolver::new(fallback), origin));
+        self
+    }
+
+    /// Registers a [`Fallback`](crate::Fallback), which groups name in `fallback`.
+    #[must_use]
+    #[track_caller]
+    pub fn named_fallback(mut self, name: &str, fallback: impl Fallback) -> Self {
+        let (origin, fallback) = (Origin::caller(), Resolver::new(fallback));
+        self.registry
+            .add_fallback(name, fallback, origin, &mut self.errors);
+        self
+    }
+
     /// Adds a route in a group of its own.
     #[must_use]
     #[track_caller]
@@ -590,6 +685,8 @@ impl AppBuilder {
                 shared: Arc::new(Shared::new(&config, router)),
                 views: ArcSwap::from_pointee(views),
                 replies: self.replies,
+                error_mappings: self.error_mappings,
+                fallback: self.fallback.map(|(fallback, _)| fallback),
                 config,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),

@@ -16,6 +16,10 @@ use crate::build_error::BuildError;
 use crate::config::settings::Setting;
 use crate::origin::{Source, SourceFile};
 
+/// How many syntax errors of a file are told. Each takes a few readings of the whole file, and who
+/// has mended these sees the others.
+const MOST_ERRORS: usize = 20;
+
 /// The readable part of a file.
 pub(crate) struct Document {
     source: Source,
@@ -94,6 +98,11 @@ impl Document {
             .iter()
             .find(|error| !told_lines.contains(&line_number(&self.text, start(error))))
         {
+            if told_lines.len() == MOST_ERRORS {
+                // What can be read beside so many errors is not what is meant.
+                let all = 0..self.text.len();
+                return blank(&mut self.text, all);
+            }
             let own = statement_around(&self.text, start(error));
             let above = statement_around(&self.text, own.start.saturating_sub(1));
             let spoils = |statement: &Range<usize>| {
@@ -348,6 +357,15 @@ mod tests {
         let text = MANY.replace("a = 1", "a = ").replace("= \"/x\"", "= /x");
         let lines: Vec<usize> = read(&text).0.into_iter().map(|(line, _)| line).collect();
         assert_eq!(lines, [1, 8]);
+    }
+
+    #[test]
+    fn of_very_many_errors_the_first_are_told_and_the_rest_of_the_file_is_not_read() {
+        let text = "a = \n".repeat(MOST_ERRORS + 5) + "b = 1\n";
+        let (places, keys) = read(&text);
+        let lines: Vec<usize> = places.into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, (1..=MOST_ERRORS).collect::<Vec<_>>());
+        assert!(keys.is_empty());
     }
 
     #[test]

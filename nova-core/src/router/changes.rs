@@ -51,7 +51,9 @@ fn listed(table: &Table) -> BTreeMap<String, (&RouteInfo, String)> {
         )
     };
     let routes = table.routes.iter().map(|route| {
-        let more = format!("{:?} {:?} {:?}", route.limits, route.extra, route.files);
+        let fallback = route.fallback.as_ref().map(|fallback| &fallback.name);
+        let more = (&route.limits, &route.extra, fallback, &route.files);
+        let more = format!("{more:?}");
         (&route.info, way(&route.info, Some(&route.chain), more))
     });
     let pages = table.pages.iter();

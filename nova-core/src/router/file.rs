@@ -20,13 +20,14 @@ use crate::security::NamedSecurity;
 use crate::static_files::StaticFiles;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 8] = [
+const GROUP: [&str; 9] = [
     "prefix",
     "host",
     "env",
     "plugins",
     "plugins_add",
     "security",
+    "fallback",
     "limits",
     "routes",
 ];
@@ -122,6 +123,12 @@ impl Reader<'_> {
                     added = Some((self.plugins(setting), origin));
                 }
                 "security" => group.security = self.security(setting.value),
+                "fallback" => {
+                    let name = self.string(setting.value, "a fallback", "\"note_errors\"");
+                    group.fallback = name.and_then(|(name, origin)| {
+                        self.registry.fallback(&name, &origin, self.errors)
+                    });
+                }
                 "limits" => group.limits = self.limits(setting),
                 "routes" => {
                     let routes = self.array(setting, "a list of routes, each a `[path, handler]`");

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::group::Handler;
 use super::host::Host;
 use crate::config::{Environment, bytes_or_none};
+use crate::fallback::NamedFallback;
 use crate::origin::Origin;
 use crate::plugin::{Chain, NamedPlugin};
 use crate::security::NamedSecurity;
@@ -21,6 +22,7 @@ pub(crate) struct GroupSpec {
     pub(crate) environments: Option<Vec<Environment>>,
     pub(crate) plugins: PluginsSpec,
     pub(crate) security: Option<NamedSecurity>,
+    pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
     pub(crate) routes: Vec<RouteSpec>,
 }
