@@ -34,6 +34,10 @@ pub(super) struct Root<'f> {
 
 /// What a path leads to.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is found"
+)]
 pub(super) enum Found {
     File(Opened),
     Folder,

@@ -5,6 +5,7 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
+mod book;
 mod build;
 mod conditions;
 mod encodings;
