@@ -24,7 +24,7 @@ use crate::controller::Action;
 use answer::Served;
 use options::Written;
 
-/// Files that answer a route: made by [`files`] and [`file`].
+/// Files that answer a route: made by [`files`] and [`file()`].
 ///
 /// A route with files answers `GET` and `HEAD`, and no other method. What it sends has a strong
 /// `ETag`, `Last-Modified`, a type by the end of the name and `nosniff`. Conditions, ranges and
