@@ -211,3 +211,20 @@ impl Opened {
         is_past.then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opening_a_pipe_does_not_wait_for_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+
+        // As if it had been a file when it was looked at.
+        let opened = cap_std::fs::File::open_ambient_with(&pipe, &options(), ambient_authority());
+        assert!(!opened.unwrap().metadata().unwrap().is_file());
+    }
+}
