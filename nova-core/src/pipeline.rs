@@ -442,7 +442,8 @@ async fn admit(security: &NamedSecurity, request: &mut Request) -> Result<Flow> 
             request.auth_data = Some(data);
             Ok(Flow::Continue)
         }
-        Access::Denied(reply) => Ok(Flow::Stop(reply)),
+        // Else a refusal that has only a text would be taken for a success.
+        Access::Denied(reply) => Ok(Flow::Stop(reply.or_status(StatusCode::UNAUTHORIZED))),
     }
 }
 
