@@ -72,6 +72,15 @@ async fn a_view_makes_the_path_of_a_named_route() {
     assert_eq!(path, r#"<a href="/api/v1/notes/7%268">"#);
 }
 
+#[tokio::test]
+async fn a_path_of_nothing_is_a_500_and_no_path() {
+    for value in ["none", "''", "'..'"] {
+        let text = format!("{{{{ path_for('note', version='v1', id={value}) }}}}");
+        let client = TestClient::new(with_view(&text).build().unwrap());
+        assert_eq!(client.get("/page").await.status(), 500, "{value}");
+    }
+}
+
 #[test]
 fn a_view_that_names_no_route_or_no_binding_is_told_at_build() {
     for (text, said) in [

@@ -25,7 +25,12 @@ pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router
     templates.add_function("path_for", move |name: &str, values: Kwargs| {
         let mut given: Vec<(&str, Value)> = Vec::new();
         for name in values.args() {
-            given.push((name, values.get(name)?));
+            let value: Value = values.get(name)?;
+            if value.is_none() {
+                let message = format!("`{name}` is `none`, which makes no path");
+                return Err(Error::new(ErrorKind::InvalidOperation, message));
+            }
+            given.push((name, value));
         }
         let given: Vec<(&str, &dyn Display)> = given
             .iter()
