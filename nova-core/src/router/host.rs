@@ -34,7 +34,8 @@ impl Host {
             return Ok(Host::Exact(host.into()));
         }
         let name = without_port(host.split('/').next().unwrap_or_default());
-        if name != host && !name.is_empty() {
+        if name != host && !name.is_empty() && (ipv6(name).is_some() || !name.contains(['[', ':']))
+        {
             return Err(format!("a host has neither a port nor a path: `{name}`"));
         }
         if !host.is_ascii() {
@@ -148,6 +149,7 @@ mod tests {
             ("2001:DB8::0:1", "in brackets: `[2001:db8::1]`"),
             ("[a b]", "`*.example.com`"),
             ("[]", "`*.example.com`"),
+            ("[::1", "`*.example.com`"),
             ("*", "`*.example.com`"),
             (":80", "`*.example.com`"),
             ("bücher.example", "in ASCII"),

@@ -48,7 +48,7 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The calls in a view whose name is written out.
 pub(super) fn uses(file: &Arc<SourceFile>) -> Vec<PathUse> {
-    let text = file.text();
+    let text = &*super::live(file.text());
     let calls = CALL.captures_iter(text).filter_map(|found| {
         let (whole, name) = (found.get(0)?, found.get(1).or(found.get(2))?);
         is_code(&text[..whole.start()]).then(|| PathUse {
@@ -126,6 +126,11 @@ mod tests {
             ("{% set a = path_for('n', **all) %}", vec![("n", None)]),
             ("{{ path_for('n' ~ x) }}", vec![("n", None)]),
             ("{# path_for('n') #} path_for('m') {{ a }}", vec![]),
+            (
+                "{# {{ path_for('n') }} é #}{%- raw %}{{ path_for('n') }}{% endraw -%}\
+                 {{ path_for('m') }}",
+                vec![("m", named(&[]))],
+            ),
         ] {
             let expected: Vec<_> = expected
                 .into_iter()
