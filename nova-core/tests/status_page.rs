@@ -192,6 +192,42 @@ async fn a_page_belongs_to_the_prefix_of_its_group() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_host_and_a_prefix_is_for_what_is_refused_there() {
+    let says = |name: &'static str| move |_: Request| async move { text(name) };
+    let group = |name| {
+        Group::new()
+            .route((401, says(name)))
+            .route((404, says(name)))
+    };
+    let app = App::builder()
+        .security("closed", Closed)
+        .group(group("all"))
+        .group(
+            group("api")
+                .prefix("/api")
+                .security("closed")
+                .route(("/closed", says("not reached"))),
+        )
+        .group(group("host").host("*.example.com"))
+        .group(group("host api").host("a.example.com").prefix("/api"));
+    let client = TestClient::new(app.build().unwrap());
+    for (host, path, status, page) in [
+        ("x", "/nothing", 404, "all"),
+        ("x", "/api/nothing", 404, "api"),
+        ("x", "/api/closed", 401, "api"),
+        ("b.example.com", "/nothing", 404, "host"),
+        // A host is more particular than any prefix.
+        ("b.example.com", "/api/closed", 401, "host"),
+        ("a.example.com:80", "//api/closed/", 401, "host api"),
+        ("A.example.com.", "/api", 404, "host api"),
+        ("a.example.com", "/apis", 404, "host"),
+    ] {
+        let response = client.get(path).header("host", host).await;
+        assert_eq!(told(&response), (status, page), "{host}{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_post_gets_the_status_and_not_201() {
     let response = client().post("/api/x/y").await;
     assert_eq!(response.status(), 404);
