@@ -650,6 +650,7 @@ impl AppBuilder {
             .as_ref()
             .map(|(folder, origin)| Views::read(folder, origin, &mut errors))
             .unwrap_or_default();
+        let before = errors.len();
         let router_file = SourceFile::read_named(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
         let in_rust = self.global_plugins.into_iter();
@@ -666,6 +667,9 @@ impl AppBuilder {
             uses: views.uses().to_vec(),
         };
         let table = sources.compile(config.environment, &self.registry, &mut errors);
+        if errors.len() == before {
+            sources.check_uses(&table, &mut errors);
+        }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }

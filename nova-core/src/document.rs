@@ -234,7 +234,12 @@ fn statement_around(text: &str, at: usize) -> Range<usize> {
 fn is_statement(line: &str) -> bool {
     let of_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     match line.strip_prefix('[') {
-        Some(header) => header.trim_start_matches(['[', ' ']).starts_with(of_a_key),
+        Some(header) => {
+            let name = header.trim_start_matches(['[', ' ']);
+            let name = name.split(']').next().unwrap_or_default();
+            // `[404, "errors::not_found"]` is a tuple.
+            name.starts_with(of_a_key) && !name.contains(',')
+        }
         None => {
             let behind = line.trim_start_matches(of_a_key);
             behind.len() < line.len() && behind.trim_start().starts_with('=')
