@@ -267,10 +267,8 @@ impl Asked<'_> {
         let Some(page) = self.table.status_page(&self.head, response.status()) else {
             return;
         };
-        let mut error = Error::from_status(response.status().as_u16());
-        for (name, value) in response.headers() {
-            error = error.with_header(name, value);
-        }
+        let error = Error::from_status(response.status().as_u16());
+        let error = error.with_headers_of(response.headers());
         *response = self.page(page, error).await;
     }
 
@@ -321,10 +319,10 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's.
+/// place of the error's. What the answer says itself stays; cookies are set by both.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -444,7 +442,8 @@ async fn admit(security: &NamedSecurity, request: &mut Request) -> Result<Flow> 
             request.auth_data = Some(data);
             Ok(Flow::Continue)
         }
-        Access::Denied(reply) => Ok(Flow::Stop(reply)),
+        // Else a refusal that has only a text would be taken for a success.
+        Access::Denied(reply) => Ok(Flow::Stop(reply.or_status(StatusCode::UNAUTHORIZED))),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) use render::Rendering;
 #[derive(Debug)]
 pub struct Reply {
     status: Option<StatusCode>,
+    /// In place of 200 or 201, where nobody sets a status.
+    usual: Option<StatusCode>,
     headers: HeaderMap,
     content: Content,
     /// The first mistake in making this reply; it becomes a 500.
@@ -78,6 +80,7 @@ impl Reply {
     fn empty() -> Self {
         Reply {
             status: None,
+            usual: None,
             headers: HeaderMap::new(),
             content: Content::Empty,
             mistake: None,
@@ -211,9 +214,9 @@ impl Reply {
         self
     }
 
-    /// The same reply, with `status` unless it has one.
+    /// The same reply, with `status` unless it has one, or gets one from the handler of its value.
     pub(crate) fn or_status(mut self, status: StatusCode) -> Self {
-        self.status.get_or_insert(status);
+        self.usual.get_or_insert(status);
         self
     }
 

@@ -164,10 +164,6 @@ impl Request {
     }
 
     /// Sets the longest body that is taken, in bytes, unless it was read already.
-    #[allow(
-        dead_code,
-        reason = "for the limits of a group, which the pipeline will know"
-    )]
     pub(crate) fn limit_body(&mut self, bytes: usize) {
         self.body.limit(bytes);
     }

@@ -75,7 +75,7 @@ impl Reply {
             Content::File(_) | Content::Value(_) => return Err(self),
         };
         let mut response = Response::new(body);
-        *response.status_mut() = self.status.unwrap_or(usual);
+        *response.status_mut() = self.status.or(self.usual).unwrap_or(usual);
         *response.headers_mut() = self.headers;
         if let Some(content_type) = content_type {
             let content_type = HeaderValue::from_static(content_type);

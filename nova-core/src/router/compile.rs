@@ -331,6 +331,9 @@ impl Compiler<'_> {
             info: RouteInfo {
                 status: Some(status.as_u16()),
                 path: prefix.to_string(),
+                // They are those of the request, whatever it was.
+                security: None,
+                plugins: Vec::new(),
                 ..info(route, group)
             },
             view: view(&route.handler),

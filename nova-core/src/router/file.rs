@@ -135,6 +135,10 @@ impl Reader<'_> {
                     let routes = routes.into_iter().filter_map(|value| self.route(value));
                     group.routes = routes.collect();
                 }
+                key if OPTIONS.contains(&key) => {
+                    let home = "the options of a route: `[path, handler, { … }]`";
+                    self.errors.push(setting.misplaced(home));
+                }
                 _ => self.errors.push(setting.unknown_key("a group", &GROUP)),
             }
         }
@@ -161,8 +165,14 @@ impl Reader<'_> {
         let span = value.span();
         let names = match value.into_inner() {
             DeValue::Array(names) => names.into_iter().collect(),
-            one => vec![Spanned::new(span, one)],
+            one => vec![Spanned::new(span.clone(), one)],
         };
+        if names.is_empty() {
+            self.wrong(
+                span,
+                "a group for no environment has no routes: leave `env` out for all",
+            );
+        }
         let mut environments = Vec::new();
         for name in names {
             let what = "the environment of a group";
@@ -307,8 +317,20 @@ impl Reader<'_> {
     fn path_or_status(&mut self, value: Value<'_>) -> Matches {
         let span = value.span();
         if let DeValue::Integer(number) = value.get_ref() {
-            let status = number.as_str().parse().unwrap_or(0);
+            let Ok(status) = number.as_str().parse() else {
+                self.wrong(span, "a status page is for a status from 400 to 599");
+                return Matches::Path(None);
+            };
             return Matches::Status(status, self.source.at(span));
+        }
+        if let DeValue::String(text) = value.get_ref()
+            && let Ok(status @ 400..=599) = text.parse::<u16>()
+        {
+            self.wrong(
+                span,
+                format!("a status page has its status without quotes: `{status}`"),
+            );
+            return Matches::Path(None);
         }
         let path = self.string(value, "the path of a route", "\"/notes/{id}\"");
         Matches::Path(path.map(|(path, origin)| PathSpec { path, origin }))
@@ -348,6 +370,10 @@ impl Reader<'_> {
                         self.wrong(setting.value.span(), message);
                     }
                 },
+                key if GROUP.contains(&key) => {
+                    let home = "the route's `[[group]]`: a route of its own has a group of its own";
+                    self.errors.push(setting.misplaced(home));
+                }
                 _ => self.errors.push(setting.unknown_key("a route", &OPTIONS)),
             }
         }
