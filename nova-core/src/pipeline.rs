@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -56,90 +57,92 @@ impl Core {
     }
 
     /// Answers one request. Whatever the app's code does, there is an answer.
-    pub(crate) async fn respond(&self, received: Received, life: &Life) -> Response {
+    pub(crate) fn respond<'a>(
+        &'a self,
+        received: Received,
+        life: &'a Life,
+    ) -> impl Future<Output = Response> + Send + use<'a> {
         let Received { request, line } = received;
         let span = log::request_span();
+        let answer = self.answer(request, life);
         if line.is_none() && span.is_disabled() {
-            return self.answer(request, life).await;
+            return Either::Left(answer);
         }
-        let answer = async {
+        let answer = async move {
             // Within the span, so that the line has the correlation id.
             let line = line;
-            let response = self.answer(request, life).await;
+            let response = answer.await;
             if let Some(line) = line {
                 line.answered(response.status());
             }
             response
         };
-        Box::pin(answer.instrument(span)).await
+        Either::Right(Box::pin(answer.instrument(span)))
     }
 
-    /// What is rare here is behind a pointer: it would make every request's future larger.
-    async fn answer(&self, mut request: Request, life: &Life) -> Response {
-        let table = self.shared.router.table();
-        let (chain, next) = match table.find(&request) {
-            Found::Endpoint(endpoint, bindings) => {
-                request.bindings = bindings;
-                request.extra.clone_from(&endpoint.extra);
-                if let Some(bytes) = endpoint.limits.body_limit {
-                    request.limit_body(bytes);
+    /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
+    /// moves this future for each request. For the same reason it is no `async fn`.
+    fn answer<'a>(
+        &'a self,
+        mut request: Request,
+        life: &'a Life,
+    ) -> impl Future<Output = Response> + Send + use<'a> {
+        async move {
+            let table = self.shared.router.table();
+            let (chain, next) = next(&table, &mut request);
+            let stop = run_before(chain, next.security(), &mut request).await;
+            let asked = Asked {
+                core: self,
+                table: &table,
+                head: Arc::clone(request.head()),
+                endpoint: next.endpoint(),
+            };
+            let answer = match (stop, next) {
+                (Ok(Some(reply)), _) => Ok(Answer::Reply(*reply)),
+                (Err(error), _) => Err(error.into()),
+                (
+                    Ok(None),
+                    Next::Endpoint(Endpoint {
+                        target: Target::Action(action),
+                        ..
+                    }),
+                ) => {
+                    let reply = Stage::Controller.run(|| action.call(request)).await;
+                    reply.map(Answer::Reply).map_err(Into::into)
                 }
-                (&endpoint.chain, Next::Endpoint(endpoint))
+                (Ok(None), next) => Box::pin(next.answer(request, &asked)).await,
+            };
+            let mut switch = None;
+            let rendered = match answer {
+                Ok(Answer::Reply(reply)) => reply.render_now(asked.rendering()),
+                Ok(Answer::Response(response)) => Ok(Ok(response)),
+                Ok(Answer::Switch(agreed)) => Ok(Ok(switch.insert(agreed).response())),
+                Err(failure) => Ok(Err(failure)),
+            };
+            let mut response = match rendered {
+                Ok(Ok(response)) if !asked.lacks_page(&response) => response,
+                rendered => Box::pin(asked.settled(rendered)).await,
+            };
+            if !chain.is_empty() {
+                run_after(chain, &asked, &mut response).await;
+                if response.status().is_informational() && switch.is_none() {
+                    let told = format!("a plugin answered with {}", response.status());
+                    response = Box::pin(asked.failed(Error::internal(told).into())).await;
+                }
             }
-            Found::Options(allow, chain) => (chain, Next::Options(allow)),
-            other => (&table.global, Next::NoRoute(no_route(&other))),
-        };
-        let mut before = run_before(chain, &mut request).await;
-        if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next)
-            && let Some(security) = &endpoint.security
-        {
-            before = admit(security, &mut request).await;
-        }
-        let asked = Asked {
-            core: self,
-            table: &table,
-            head: Arc::clone(request.head()),
-            endpoint: next.endpoint(),
-        };
-        let answer = match before {
-            Ok(Flow::Continue) => next.answer(request, &asked).await,
-            Ok(Flow::Stop(reply)) => Ok(Answer::Reply(reply)),
-            Err(error) => Err(error.into()),
-        };
-        let mut switch = None;
-        let response = match answer {
-            Ok(Answer::Reply(reply)) => match reply.render_now(asked.rendering()) {
-                Ok(rendered) => rendered,
-                Err(reply) => Box::pin(reply.render(asked.rendering())).await,
-            },
-            Ok(Answer::Response(response)) => Ok(response),
-            Ok(Answer::Switch(agreed)) => Ok(switch.insert(agreed).response()),
-            Err(failure) => Err(failure),
-        };
-        let mut response = match response {
-            Ok(response) => response,
-            Err(failure) => {
-                switch = None;
-                Box::pin(asked.failed(failure)).await
+            if !chain.is_empty() || switch.is_some() {
+                remove_framing(&mut response);
             }
-        };
-        if asked.lacks_page(&response) {
-            Box::pin(asked.give_page(&mut response)).await;
+            if let Some(cookie) = asked.head.session_cookie() {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response.body_mut().sent_by(asked.route(), &asked.head);
+            if let Some(switch) = switch {
+                let socket = switch_protocols(*switch, &response, life.clone());
+                life.track_socket(socket.in_current_span());
+            }
+            response
         }
-        if !chain.is_empty() {
-            run_after(chain, &asked, &mut response).await;
-        }
-        if response.status().is_informational() && switch.is_none() {
-            let error = Error::internal(format!("a plugin answered with {}", response.status()));
-            response = Box::pin(asked.failed(error.into())).await;
-        }
-        keep_sound(&mut response, &asked.head);
-        response.body_mut().sent_by(asked.route(), &asked.head);
-        if let Some(switch) = switch {
-            let socket = switch_protocols(*switch, &response, life.clone());
-            life.track_socket(socket.in_current_span());
-        }
-        response
     }
 }
 
@@ -160,6 +163,23 @@ impl Asked<'_> {
             replies: &self.core.replies,
             view: self.endpoint.map_or("", |endpoint| &endpoint.view),
         }
+    }
+
+    /// The answer that is to be waited for: for a file or a handler, or since the reply is a failure, or
+    /// lacks a page.
+    async fn settled(&self, rendered: Result<Result<Response, Failure>, Reply>) -> Response {
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(waiting) => waiting.render(self.rendering()).await,
+        };
+        let mut response = match rendered {
+            Ok(response) => response,
+            Err(failure) => self.failed(failure).await,
+        };
+        if self.lacks_page(&response) {
+            self.give_page(&mut response).await;
+        }
+        response
     }
 
     /// The answer to a failure: that of the nearest fallback that has one, or the framework's.
@@ -337,6 +357,22 @@ enum Next<'t> {
     NoRoute(Error),
 }
 
+/// Who answers, and the plugins around it.
+fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
+    match table.find(request) {
+        Found::Endpoint(endpoint, bindings) => {
+            request.bindings = bindings;
+            request.extra.clone_from(&endpoint.extra);
+            if let Some(bytes) = endpoint.limits.body_limit {
+                request.limit_body(bytes);
+            }
+            (&endpoint.chain, Next::Endpoint(endpoint))
+        }
+        Found::Options(allow, chain) => (chain, Next::Options(allow)),
+        other => (&table.global, Next::NoRoute(no_route(&other))),
+    }
+}
+
 /// What comes of it.
 enum Answer {
     Reply(Reply),
@@ -369,6 +405,10 @@ impl<'t> Next<'t> {
         }
     }
 
+    fn security(&self) -> Option<&'t NamedSecurity> {
+        self.endpoint()?.security.as_ref()
+    }
+
     async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
         match self {
             Next::Options(allow) => {
@@ -377,13 +417,13 @@ impl<'t> Next<'t> {
                 Ok(Answer::Response(response))
             }
             // What status pages are for; the app's fallbacks are for what its own code gives.
-            Next::NoRoute(error) => Ok(Answer::Response(Box::pin(asked.unresolved(error)).await)),
+            Next::NoRoute(error) => Ok(Answer::Response(asked.unresolved(error).await)),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
                     let reply = Stage::Controller.run(|| action.call(request));
                     Ok(Answer::Reply(reply.await?))
                 }
-                Target::Protocol(handler) => Ok(Box::pin(open(&**handler, request)).await?),
+                Target::Protocol(handler) => Ok(open(&**handler, request).await?),
             },
         }
     }
@@ -423,27 +463,34 @@ fn switch_protocols(
     }
 }
 
-async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
+/// Runs the plugins, then asks the security function of the route. A reply is the end; it is behind a
+/// pointer, because most requests go on.
+async fn run_before(
+    chain: &Chain,
+    security: Option<&NamedSecurity>,
+    request: &mut Request,
+) -> Result<Option<Box<Reply>>> {
     for plugin in chain.iter() {
         let stage = Stage::Plugin(&plugin.name);
-        if let stop @ Flow::Stop(_) = stage.run(|| plugin.code.pre_request(request)).await? {
-            return Ok(stop);
+        if let Flow::Stop(reply) = stage.run(|| plugin.code.pre_request(request)).await? {
+            return Ok(Some(Box::new(reply)));
         }
     }
-    Ok(Flow::Continue)
-}
-
-/// Asks the security function of the route.
-async fn admit(security: &NamedSecurity, request: &mut Request) -> Result<Flow> {
+    let Some(security) = security else {
+        return Ok(None);
+    };
     let stage = Stage::Security(&security.name);
     match stage.run(|| security.code.check(request)).await? {
-        Access::Granted => Ok(Flow::Continue),
+        Access::Granted => Ok(None),
         Access::GrantedAs(data) => {
             request.auth_data = Some(data);
-            Ok(Flow::Continue)
+            Ok(None)
         }
         // Else a refusal that has only a text would be taken for a success.
-        Access::Denied(reply) => Ok(Flow::Stop(reply.or_status(StatusCode::UNAUTHORIZED))),
+        Access::Denied(reply) => {
+            let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
+            Ok(Some(Box::new(refusal)))
+        }
     }
 }
 
@@ -457,15 +504,12 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     }
 }
 
-/// Puts right what a plugin has put into a response that would break the connection, and adds the
-/// session's cookie.
-fn keep_sound(response: &mut Response, head: &Head) {
+/// Takes away what a plugin, or the handler of a protocol, may have put into a response and what would
+/// break the connection. A reply has no such headers.
+fn remove_framing(response: &mut Response) {
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    if let Some(cookie) = head.session_cookie() {
-        headers.append(header::SET_COOKIE, cookie);
-    }
 }
 
 /// Why no route answers.

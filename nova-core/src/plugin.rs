@@ -9,6 +9,7 @@ mod request;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::error::Result;
 use crate::reply::Reply;
@@ -61,7 +62,7 @@ pub trait Plugin: Send + Sync + 'static {
     /// panic is a 500. In both cases neither the plugins behind this one nor the controller run.
     fn pre_request(&self, request: &mut Request) -> impl Future<Output = Result<Flow>> + Send {
         let _ = request;
-        async { Ok(Flow::Continue) }
+        GoOn
     }
 
     /// Looks at the answer before it is sent, and may change it.
@@ -78,7 +79,7 @@ pub trait Plugin: Send + Sync + 'static {
         response: &mut Response,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = (head, response);
-        async { Ok(()) }
+        LeaveIt
     }
 }
 
@@ -89,6 +90,29 @@ pub enum Flow {
     Continue,
     /// Not at all: this is the answer.
     Stop(Reply),
+}
+
+/// What a plugin does before the controller that does nothing there. It has no size, so that its box
+/// is no allocation.
+struct GoOn;
+
+impl Future for GoOn {
+    type Output = Result<Flow>;
+
+    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<Flow>> {
+        Poll::Ready(Ok(Flow::Continue))
+    }
+}
+
+/// The same for after it.
+struct LeaveIt;
+
+impl Future for LeaveIt {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// The plugins of a route, in order.

@@ -4,6 +4,7 @@ mod file;
 mod forms;
 mod handlers;
 mod into_reply;
+mod json;
 mod render;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, val
 pub(crate) use handlers::ReplyHandlers;
 use handlers::Value;
 pub use into_reply::{IntoError, IntoReply};
+use json::encoded;
 pub(crate) use render::Rendering;
 
 /// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],
@@ -106,8 +108,8 @@ impl Reply {
     /// The same reply with `value` as its JSON body.
     #[must_use]
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(json) => self.content = Content::Json(json.into()),
+        match encoded(value) {
+            Ok(json) => self.content = Content::Json(json),
             Err(error) => self.mistaken(format!("the reply does not serialise: {error}")),
         }
         self

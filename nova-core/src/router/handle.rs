@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::changes::RouteChanges;
 use super::compile::compile;
@@ -141,9 +141,9 @@ impl Router {
         )
     }
 
-    /// The table of this moment.
-    pub(crate) fn table(&self) -> Arc<Table> {
-        self.0.table.load_full()
+    /// The table of this moment. No count goes up, which all cores would have to share.
+    pub(crate) fn table(&self) -> Guard<Arc<Table>> {
+        self.0.table.load()
     }
 
     /// All routes in their order: those of the router file, those of the app's code, and then the

@@ -105,6 +105,9 @@ impl Matcher {
         let Some(endpoint) = found.endpoint(method, claims) else {
             return found.no_endpoint(method);
         };
+        if endpoint.names.is_empty() {
+            return Found::Endpoint(endpoint, Bindings::default());
+        }
         let mut values: SmallVec<[&str; 4]> =
             matched.params.iter().map(|(_, value)| value).collect();
         if let Some(before) = leaf.rest_after {
@@ -139,7 +142,8 @@ pub(super) fn normalized(path: &str) -> Option<Cow<'_, str>> {
         Some(shorter) if !shorter.is_empty() => shorter,
         _ => path,
     };
-    if !path.contains("//") {
+    let is_repeated = |pair: &[u8]| pair == b"//";
+    if !path.as_bytes().windows(2).any(is_repeated) {
         return Some(Cow::Borrowed(path));
     }
     let mut shorter = String::with_capacity(path.len());

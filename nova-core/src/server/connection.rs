@@ -70,7 +70,7 @@ where
         let received = of.core.receive(request, of.peer);
         async move {
             let response = of.core.respond(received, &of.life).await;
-            Ok::<_, Infallible>(response.map(|body| LastPart { body, of }))
+            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, of)))
         }
     });
     let (stream, cork) = cork(io);
@@ -78,7 +78,9 @@ where
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
     // each request when it is named.
+    // `writev` is for long bodies, and costs short ones a queue.
     let hyper = http1::Builder::new()
+        .writev(false)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
