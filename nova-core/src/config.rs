@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use file::{read, read_app};
+pub(crate) use file::{read, read_app, read_mounted};
 pub use log::{LogConfig, LogFormat};
 pub use secret::Secret;
 pub use server::{ForwardedHeader, ServerConfig};

@@ -58,6 +58,7 @@ mod fallback;
 mod forwarded;
 mod life;
 mod log;
+mod mounted;
 mod multipart;
 mod origin;
 pub mod panic;

@@ -21,6 +21,7 @@ use crate::failure::Failed;
 use crate::fallback::{Failure, Resolver};
 use crate::life::Life;
 use crate::log::{self, RequestLine};
+use crate::mounted::Parts;
 use crate::panic;
 use crate::plugin::{Chain, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
@@ -157,12 +158,28 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn rendering(&self) -> Rendering<'_> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        Rendering {
+            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            ..self.rendering_of(of_route)
+        }
+    }
+
+    /// With what a mounted app, or the whole app, renders.
+    fn rendering_of<'r>(&'r self, app: Option<&'r Arc<Parts>>) -> Rendering<'r> {
+        let parts = app.unwrap_or(&self.core.parts);
         Rendering {
             head: &self.head,
-            views: &self.core.views,
-            replies: &self.core.replies,
-            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            views: &parts.views,
+            replies: &parts.replies,
+            view: "",
         }
+    }
+
+    /// The mounted app of the route, if it is of one, and the whole app.
+    fn apps(&self) -> impl Iterator<Item = &Arc<Parts>> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        of_route.into_iter().chain([&self.core.parts])
     }
 
     /// The answer that is to be waited for: for a file or a handler, or since the reply is a failure, or
@@ -203,14 +220,17 @@ impl Asked<'_> {
             .endpoint
             .and_then(|endpoint| endpoint.fallback.as_ref());
         let of_group = of_group.map(|fallback| &fallback.code);
-        let of_app = self.core.fallback.as_ref();
-        of_controller.into_iter().chain(of_group).chain(of_app)
+        let of_apps = self.apps().filter_map(|app| app.fallback.as_ref());
+        of_controller.into_iter().chain(of_group).chain(of_apps)
     }
 
     /// What an error of the app's own types means.
     fn mapped(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Error(error) => self.core.error_mappings.apply(error).into(),
+            Failure::Error(error) => self
+                .apps()
+                .fold(error, |error, app| app.error_mappings.apply(error))
+                .into(),
             value => value,
         }
     }
@@ -299,7 +319,7 @@ impl Asked<'_> {
         let reply = Stage::StatusPage.run(|| page.action.call(request));
         let rendering = Rendering {
             view: &page.view,
-            ..self.rendering()
+            ..self.rendering_of(page.app.as_ref())
         };
         let rendered = match reply.await {
             Ok(reply) => reply.or_status(error.status()).render(rendering).await,
@@ -363,6 +383,7 @@ fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
         Found::Endpoint(endpoint, bindings) => {
             request.bindings = bindings;
             request.extra.clone_from(&endpoint.extra);
+            request.mounted.clone_from(&endpoint.app);
             if let Some(bytes) = endpoint.limits.body_limit {
                 request.limit_body(bytes);
             }
@@ -405,8 +426,8 @@ impl<'t> Next<'t> {
         }
     }
 
-    fn security(&self) -> Option<&'t NamedSecurity> {
-        self.endpoint()?.security.as_ref()
+    fn security(&self) -> &'t [NamedSecurity] {
+        self.endpoint().map_or(&[], |endpoint| &endpoint.security)
     }
 
     async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
@@ -463,11 +484,11 @@ fn switch_protocols(
     }
 }
 
-/// Runs the plugins, then asks the security function of the route. A reply is the end; it is behind a
+/// Runs the plugins, then asks the security functions of the route. A reply is the end; it is behind a
 /// pointer, because most requests go on.
 async fn run_before(
     chain: &Chain,
-    security: Option<&NamedSecurity>,
+    security: &[NamedSecurity],
     request: &mut Request,
 ) -> Result<Option<Box<Reply>>> {
     for plugin in chain.iter() {
@@ -476,22 +497,19 @@ async fn run_before(
             return Ok(Some(Box::new(reply)));
         }
     }
-    let Some(security) = security else {
-        return Ok(None);
-    };
-    let stage = Stage::Security(&security.name);
-    match stage.run(|| security.code.check(request)).await? {
-        Access::Granted => Ok(None),
-        Access::GrantedAs(data) => {
-            request.auth_data = Some(data);
-            Ok(None)
-        }
-        // Else a refusal that has only a text would be taken for a success.
-        Access::Denied(reply) => {
-            let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
-            Ok(Some(Box::new(refusal)))
+    for security in security {
+        let stage = Stage::Security(&security.name);
+        match stage.run(|| security.code.check(request)).await? {
+            Access::Granted => {}
+            Access::GrantedAs(data) => request.auth_data = Some(data),
+            // Else a refusal that has only a text would be taken for a success.
+            Access::Denied(reply) => {
+                let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
+                return Ok(Some(Box::new(refusal)));
+            }
         }
     }
+    Ok(None)
 }
 
 async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {

@@ -22,6 +22,7 @@ use crate::body::{BodyStream, RequestBody};
 use crate::cookies;
 use crate::error::{Error, Result};
 use crate::forwarded::Client;
+use crate::mounted::Parts as AppParts;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
@@ -59,6 +60,8 @@ pub struct Head {
     pub(crate) auth_data: Option<AuthData>,
     /// What the route has for who answers.
     pub(crate) extra: Option<Arc<serde_json::Value>>,
+    /// The mounted app that the route is of.
+    pub(crate) mounted: Option<Arc<AppParts>>,
     app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
@@ -88,6 +91,7 @@ impl Request {
                 params: None,
                 auth_data: None,
                 extra: None,
+                mounted: None,
                 app,
                 session: OnceLock::new(),
                 answered: AtomicBool::new(false),
@@ -407,13 +411,16 @@ impl Head {
     ///     .unwrap();
     /// ```
     ///
+    /// In an app that is mounted, the app's own names come before those of the whole app.
+    ///
     /// Views have it as `{{ path_for("note", id=note.id) }}`; a name that is written out there is
     /// checked when the app is built.
     ///
     /// # Errors
     /// 500 if there is no such route, if it binds other names, or if a value is empty.
     pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
-        self.app.router.path_for(name, values)
+        let app = self.mounted.as_ref().map_or("", |app| &app.name);
+        self.app.router.path_within(app, name, values)
     }
 
     /// The routes of the app.
@@ -534,6 +541,7 @@ impl Clone for Head {
             params: self.params.clone(),
             auth_data: self.auth_data.clone(),
             extra: self.extra.clone(),
+            mounted: self.mounted.clone(),
             app: Arc::clone(&self.app),
             session: self.session.clone(),
             answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),

@@ -37,6 +37,7 @@ pub struct Group {
     fallback: Option<(String, Origin)>,
     limits: Limits,
     routes: Vec<(Route, Origin)>,
+    apps: Vec<(String, Origin)>,
 }
 
 /// A plugin of a group: one that the app has registered, or the group's own.
@@ -180,6 +181,7 @@ impl Group {
             fallback: None,
             limits: Limits::default(),
             routes: Vec::new(),
+            apps: Vec::new(),
         }
     }
 
@@ -286,6 +288,15 @@ impl Group {
         self
     }
 
+    /// Puts the routes of an app that is [mounted](crate::AppBuilder::mount) under this name below the
+    /// prefix of the group, behind its plugins and its security function.
+    #[must_use]
+    #[track_caller]
+    pub fn app(mut self, name: impl Into<String>) -> Self {
+        self.apps.push((name.into(), Origin::caller()));
+        self
+    }
+
     /// Adds routes of one kind of tuple.
     #[must_use]
     #[track_caller]
@@ -332,7 +343,13 @@ impl Group {
             None => PluginsSpec::GlobalAnd(added),
         };
         let routes = self.routes.into_iter();
+        let apps = self.apps.into_iter().filter_map(|(name, origin)| {
+            let mounted = registry.app(&name, &origin, errors)?;
+            Some((mounted, origin))
+        });
+        let apps = apps.collect();
         GroupSpec {
+            apps,
             security: security.flatten(),
             fallback: fallback.flatten(),
             prefix: self

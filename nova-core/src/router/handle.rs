@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -73,6 +73,12 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// All groups, those of the file first.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &GroupSpec> {
+        let groups = self.file.groups.iter().chain(&self.groups);
+        groups.map(|group| &**group)
+    }
+
     pub(crate) fn compile(
         &self,
         environment: Environment,
@@ -80,9 +86,8 @@ impl Sources {
         errors: &mut Vec<BuildError>,
     ) -> Table {
         let plugins = self.plugins.iter().chain(&self.file.plugins);
-        let groups = self.file.groups.iter().chain(&self.groups);
         compile(
-            groups.map(|group| &**group),
+            self.groups(),
             plugins.cloned().collect(),
             environment,
             registry,
@@ -92,7 +97,11 @@ impl Sources {
 
     /// Looks for the routes that views name. Only in a table of which nothing is missing: who has a
     /// mistake in a route should not hear of every view that names it.
-    pub(crate) fn check_uses(&self, table: &Table, errors: &mut Vec<BuildError>) {
+    pub(crate) fn check_uses(&self, app: &str, table: &Table, errors: &mut Vec<BuildError>) {
+        for (mounted, _) in self.groups().flat_map(|group| &group.apps) {
+            let name = &mounted.parts.name;
+            mounted.sources.check_uses(name, table, errors);
+        }
         for PathUse {
             name,
             given,
@@ -101,8 +110,8 @@ impl Sources {
         {
             let given = given.as_ref().map(|given| given.iter().map(String::as_str));
             let checked = match given {
-                Some(given) => table.names.check(name, given),
-                None => table.names.check_name(name),
+                Some(given) => table.names.check(app, name, given),
+                None => table.names.check_name(app, name),
             };
             errors.extend(checked.err().map(|message| BuildError::WrongValue {
                 message,
@@ -181,8 +190,23 @@ impl Router {
     /// # Errors
     /// 500 if there is no such route, or if it binds other names.
     pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
-        let path = self.table().names.path_for(name, values);
+        self.path_within("", name, values)
+    }
+
+    /// The same for a part of a mounted app, whose own names come first.
+    pub(crate) fn path_within(
+        &self,
+        app: &str,
+        name: &str,
+        values: &[(&str, &dyn Display)],
+    ) -> Result<String> {
+        let path = self.table().names.path_for(app, name, values);
         path.map_err(Error::internal)
+    }
+
+    /// The same routes, for what they own themselves.
+    pub(crate) fn downgrade(&self) -> WeakRouter {
+        WeakRouter(Arc::downgrade(&self.0))
     }
 
     /// Adds a group of routes.
@@ -259,7 +283,7 @@ impl Router {
         let result = change(&mut changed, state, &mut errors);
         let table = changed.compile(state.environment, &state.registry, &mut errors);
         if errors.is_empty() {
-            changed.check_uses(&table, &mut errors);
+            changed.check_uses("", &table, &mut errors);
         }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
@@ -276,6 +300,16 @@ impl State {
         if let Some(file) = SourceFile::read_named(self.router_file.as_ref(), errors) {
             sources.file = file::read(&file, &self.registry, errors);
         }
+    }
+}
+
+/// The routes, as long as somebody else has them.
+#[derive(Clone)]
+pub(crate) struct WeakRouter(Weak<State>);
+
+impl WeakRouter {
+    pub(crate) fn upgrade(&self) -> Option<Router> {
+        self.0.upgrade().map(Router)
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::group::GroupPlugin;
+use super::spec::GroupSpec;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
 use crate::fallback::{NamedFallback, Resolver};
+use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
@@ -24,6 +26,7 @@ pub(crate) struct Registry {
     handlers: BTreeMap<String, Handlers>,
     plugins: BTreeMap<String, (PluginFactory, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
+    apps: BTreeMap<String, (Arc<Mounted>, Origin)>,
     /// What the paths of static files in Rust are relative to: the folder of the app, or else the
     /// working directory.
     pub(crate) root: PathBuf,
@@ -125,6 +128,63 @@ impl Registry {
     ) {
         let (all, kind) = (&mut self.security, NameKind::Security);
         add(all, kind, name.to_owned(), security, origin, errors);
+    }
+
+    pub(crate) fn add_app(
+        &mut self,
+        name: &str,
+        app: Arc<Mounted>,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let (all, kind) = (&mut self.apps, NameKind::App);
+        add(all, kind, name.to_owned(), app, origin, errors);
+    }
+
+    /// The mounted app of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn app(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<Mounted>> {
+        if let Some((app, _)) = self.apps.get(name) {
+            return Some(Arc::clone(app));
+        }
+        let similar = nearest(name, self.apps.keys().map(String::as_str));
+        let help = similar
+            .is_none()
+            .then(|| format!("mount it with `.mount(\"{name}\", …)`"));
+        errors.push(BuildError::UnknownName {
+            kind: NameKind::App,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar,
+            help,
+        });
+        None
+    }
+
+    /// Adds a mistake for each app that is mounted and that none of `groups` names.
+    pub(crate) fn tell_unmounted<'g>(
+        &self,
+        groups: impl Iterator<Item = &'g GroupSpec>,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let named: Vec<&Arc<Mounted>> = groups
+            .flat_map(|group| group.apps.iter().map(|(app, _)| app))
+            .collect();
+        for (name, (app, origin)) in &self.apps {
+            if !named.iter().any(|named| Arc::ptr_eq(named, app)) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{name}` is mounted, and no group has it: name it in one, with \
+                         `apps = [\"{name}\"]`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+        }
     }
 
     /// The security function of that name; `None`, with the mistake added, if there is none.

@@ -8,6 +8,7 @@ use super::group::Handler;
 use super::host::Host;
 use crate::config::{Environment, bytes_or_none};
 use crate::fallback::NamedFallback;
+use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{Chain, NamedPlugin};
 use crate::security::NamedSecurity;
@@ -25,6 +26,8 @@ pub(crate) struct GroupSpec {
     pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
     pub(crate) routes: Vec<RouteSpec>,
+    /// The apps that are mounted below the prefix, each with the place that names it.
+    pub(crate) apps: Vec<(Arc<Mounted>, Origin)>,
 }
 
 /// Which plugins a group has.
@@ -54,6 +57,17 @@ pub(crate) struct Limits {
     /// The longest body of a request, in bytes.
     #[serde(deserialize_with = "bytes_or_none")]
     pub(crate) body_limit: Option<usize>,
+}
+
+impl Limits {
+    /// The narrower of both: who mounts an app has the last word.
+    pub(super) fn within(self, outer: Limits) -> Self {
+        let body_limit = match (self.body_limit, outer.body_limit) {
+            (Some(own), Some(outer)) => Some(own.min(outer)),
+            (own, outer) => own.or(outer),
+        };
+        Limits { body_limit }
+    }
 }
 
 pub(crate) struct PathSpec {
