@@ -211,12 +211,14 @@ impl AppBuilder {
 
     /// The folder of the app, usually `env!("CARGO_MANIFEST_DIR")`: `nova.toml` and `router.toml`
     /// in it are read, and both must be there; an empty `nova.toml` leaves all settings at their
-    /// defaults. So are the [views](Self::views) in its folder `views`, if it has one. A relative
-    /// folder is one below the working directory.
+    /// defaults. So are the [views](Self::views) in its folder `views`, if it has one. The
+    /// paths of static [`files`](crate::files) in Rust are relative to it. A relative folder is one
+    /// below the working directory.
     #[must_use]
     #[track_caller]
-    pub fn root(self, folder: impl AsRef<Path>) -> Self {
+    pub fn root(mut self, folder: impl AsRef<Path>) -> Self {
         let folder = folder.as_ref();
+        self.registry.root = folder.to_path_buf();
         let views = folder.join("views");
         let app = self
             .config_file(folder.join("nova.toml"))
@@ -329,7 +331,8 @@ impl AppBuilder {
     /// ```
     ///
     /// - **Who answers** is an action of a [`controller`](Self::controller), a function registered
-    ///   as an [`action`](Self::action), or, with a `protocol`, a handler of that protocol.
+    ///   as an [`action`](Self::action), or, with a `protocol`, a handler of that protocol; or static
+    ///   files: `{ dir = "priv/assets" }`, `{ file = "priv/favicon.ico" }` (see [`files`](crate::files)).
     /// - **Paths**: `{id}` binds one segment, `{*rest}` at the end binds zero or more; Nova's `:id`
     ///   and `[...]` mean the same, and the rest of `[...]` is called `pathinfo`. Segment by
     ///   segment, a static one comes before a binding and a binding before a rest, in whatever

@@ -162,6 +162,10 @@ pub enum NameKind {
     Fallback,
     /// An environment: `dev` or `prod`.
     Environment,
+    /// A folder of static files.
+    Folder,
+    /// A static file.
+    File,
 }
 
 impl fmt::Display for NameKind {
@@ -180,6 +184,8 @@ impl fmt::Display for NameKind {
             NameKind::ErrorMapping => "error mapping",
             NameKind::Fallback => "fallback",
             NameKind::Environment => "environment",
+            NameKind::Folder => "folder",
+            NameKind::File => "file",
         })
     }
 }
@@ -212,7 +218,9 @@ impl BuildError {
             }
             BuildError::UnknownName { kind, name, .. } => match kind {
                 NameKind::Method => write!(f, "`{name}` is no HTTP method"),
-                NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
+                NameKind::Environment | NameKind::View | NameKind::Folder | NameKind::File => {
+                    write!(f, "there is no {kind} `{name}`")
+                }
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
             BuildError::DuplicateName {
@@ -254,7 +262,11 @@ impl BuildError {
                 ..
             } => {
                 let exists = match kind {
-                    NameKind::Method | NameKind::Environment | NameKind::View => "exists",
+                    NameKind::Method
+                    | NameKind::Environment
+                    | NameKind::View
+                    | NameKind::Folder
+                    | NameKind::File => "exists",
                     _ => "is registered",
                 };
                 match (similar, help) {

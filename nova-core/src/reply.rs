@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::response::{self, ResponseBody};
 use file::File;
+pub(crate) use file::{chunks, content_type, has_become_shorter, next_chunk};
 pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
 pub(crate) use handlers::ReplyHandlers;
 use handlers::Value;
@@ -84,6 +85,11 @@ impl Reply {
             content: Content::Empty,
             mistake: None,
         }
+    }
+
+    /// A reply with this body, whose length may be known.
+    pub(crate) fn of(body: ResponseBody) -> Self {
+        Reply::empty().with_content(Content::Stream(body))
     }
 
     fn redirect(location: &str) -> Self {

@@ -195,6 +195,19 @@ impl Compiler<'_> {
     fn route(&mut self, route: &RouteSpec, path: Option<Pattern>, group: &Inherited<'_>) {
         let methods = self.methods(route);
         let target = self.target(route);
+        if let (Some(path), Handler::Files(files)) = (&path, &route.handler)
+            && files.is_folder()
+            && !path.has_rest()
+        {
+            self.errors.push(BuildError::WrongValue {
+                message: format!(
+                    "the route of a folder ends with the rest of a path, which names a file in \
+                     it: `{}/{{*path}}`",
+                    path.to_string().trim_end_matches('/')
+                ),
+                origin: route.origin.clone(),
+            });
+        }
         let (Some(path), Some(target)) = (path, target) else {
             return;
         };
@@ -213,6 +226,10 @@ impl Compiler<'_> {
                 ..info(route, group)
             },
             view: view(&route.handler),
+            files: match &route.handler {
+                Handler::Files(files) => Some(files.clone()),
+                Handler::Named(_) | Handler::Action(_) => None,
+            },
             chain: Arc::clone(&group.chain),
             security: group.security.cloned(),
             fallback: group.fallback.cloned(),
@@ -278,6 +295,14 @@ impl Compiler<'_> {
             });
             return;
         }
+        if matches!(&route.handler, Handler::Files(files) if files.is_folder()) {
+            self.errors.push(BuildError::WrongValue {
+                message: "a status page is one file, such as `{ file = \"priv/404.html\" }`, and \
+                          no folder"
+                    .to_owned(),
+                origin: route.handler_origin.clone(),
+            });
+        }
         let target = self.target(route);
         let (Some(status), Some(Target::Action(action)), Some(prefix)) =
             (code, target, group.prefix.clone())
@@ -319,6 +344,15 @@ impl Compiler<'_> {
 
     /// `None` for all methods.
     fn methods(&mut self, route: &RouteSpec) -> Option<Vec<Method>> {
+        if let Handler::Files(_) = route.handler {
+            if let Some((_, origin)) = route.methods.as_ref().and_then(|named| named.first()) {
+                self.errors.push(BuildError::WrongValue {
+                    message: "static files answer `GET` and `HEAD`: leave `methods` out".to_owned(),
+                    origin: origin.clone(),
+                });
+            }
+            return Some(vec![Method::GET]);
+        }
         let named = route.methods.as_ref()?;
         if named.is_empty() {
             self.errors.push(BuildError::WrongValue {
@@ -362,6 +396,16 @@ impl Compiler<'_> {
                 .registry
                 .action(name, &route.handler_origin, self.errors)
                 .map(Target::Action),
+            (None, Handler::Files(files)) => files.action().map(Target::Action),
+            (Some((protocol, origin)), Handler::Files(_)) => {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "static files are sent by `http`, not by `{protocol}`: leave `protocol` out"
+                    ),
+                    origin: origin.clone(),
+                });
+                None
+            }
             (Some((protocol, origin)), Handler::Action(_)) => {
                 self.errors.push(BuildError::WrongValue {
                     message: format!(
@@ -402,6 +446,7 @@ fn info(route: &RouteSpec, group: &Inherited<'_>) -> RouteInfo {
         handler: match &route.handler {
             Handler::Named(name) => name.clone(),
             Handler::Action(_) => "a function".to_owned(),
+            Handler::Files(files) => files.to_string(),
         },
         name: None,
         security: group.security.map(|security| security.name.to_string()),
@@ -423,6 +468,6 @@ fn listed_methods(methods: Option<&[Method]>) -> Vec<String> {
 fn view(handler: &Handler) -> Box<str> {
     match handler {
         Handler::Named(name) => name.split("::").next().unwrap_or(name).into(),
-        Handler::Action(_) => "a function".into(),
+        Handler::Action(_) | Handler::Files(_) => "a function".into(),
     }
 }

@@ -17,6 +17,7 @@ use crate::document::Document;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
+use crate::static_files::StaticFiles;
 
 const TOP: [&str; 2] = ["plugins", "group"];
 const GROUP: [&str; 9] = [
@@ -254,13 +255,15 @@ impl Reader<'_> {
             Some(part) => self.path_or_status(part),
             None => Matches::Path(None),
         };
-        let handler = parts
-            .next()
-            .and_then(|name| self.string(name, "who answers a route", "\"notes_api::show\""));
+        let handler = parts.next().and_then(|handler| self.handler(handler));
         let options = parts.next().map(|options| self.options(options));
         let options = options.unwrap_or_default();
         let (handler, handler_origin) = handler?;
-        if options.incomplete && options.protocol.is_none() && self.registry.is_handler(&handler) {
+        if let Handler::Named(name) = &handler
+            && options.incomplete
+            && options.protocol.is_none()
+            && self.registry.is_handler(name)
+        {
             return None; // the protocol is what could not be read
         }
         Some(RouteSpec {
@@ -269,7 +272,7 @@ impl Reader<'_> {
                 Matches::Path(_) if options.incomplete => Matches::Path(None),
                 matches => matches,
             },
-            handler: Handler::Named(handler),
+            handler,
             handler_origin,
             methods: options.methods,
             protocol: options.protocol,
@@ -277,6 +280,37 @@ impl Reader<'_> {
             extra: options.extra,
             origin: self.source.at(span),
         })
+    }
+
+    /// Who answers a route: a name, or the table of static files.
+    fn handler(&mut self, value: Value<'_>) -> Option<(Handler, Origin)> {
+        let origin = self.source.at(value.span());
+        if let DeValue::Table(_) = value.get_ref() {
+            let DeValue::Table(table) = value.into_inner() else {
+                return None;
+            };
+            let files = self.files(table, &origin)?;
+            return Some((Handler::Files(files), origin));
+        }
+        let (name, origin) = self.string(value, "who answers a route", "\"notes_api::show\"")?;
+        Some((Handler::Named(name), origin))
+    }
+
+    /// `{ dir = "priv/assets" }`; paths are relative to the file.
+    fn files(&mut self, table: DeTable<'_>, origin: &Origin) -> Option<StaticFiles> {
+        let settings = Setting::list(table, self.source);
+        let places: Vec<_> = settings
+            .iter()
+            .map(|setting| (setting.key.clone(), setting.value_origin()))
+            .collect();
+        let place = |key: &str| {
+            let known = places.iter().find(|(own, _)| own == key);
+            known.map_or(origin, |(_, place)| place).clone()
+        };
+        let (table, leaves) = ("the table of static files", Leaf::list(settings));
+        let written = settings::read(table, origin, leaves, Wanted::Whole, self.errors)?;
+        let files = StaticFiles::of(written);
+        Some(files.checked(self.source.folder(), place, self.errors))
     }
 
     /// What a route is for; `Path(None)` for what cannot be read.

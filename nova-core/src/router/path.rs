@@ -15,6 +15,7 @@ use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::protocol::ProtocolHandler;
 use crate::security::NamedSecurity;
+use crate::static_files::StaticFiles;
 
 /// The routes of one path.
 #[derive(Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Endpoint {
     pub(crate) info: RouteInfo,
     /// The view that has its name from who answers.
     pub(crate) view: Box<str>,
+    /// The files that answer, with their options.
+    pub(super) files: Option<StaticFiles>,
     pub(crate) chain: Chain,
     pub(crate) security: Option<NamedSecurity>,
     /// That of the group.

@@ -1,6 +1,7 @@
 //! What routes can name: actions, plugins and the handlers of protocols.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -23,6 +24,9 @@ pub(crate) struct Registry {
     handlers: BTreeMap<String, Handlers>,
     plugins: BTreeMap<String, (PluginFactory, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
+    /// What the paths of static files in Rust are relative to: the folder of the app, or else the
+    /// working directory.
+    pub(crate) root: PathBuf,
     fallbacks: BTreeMap<String, (Resolver, Origin)>,
 }
 
