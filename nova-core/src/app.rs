@@ -158,10 +158,12 @@ impl AppBuilder {
             replies: ReplyHandlers::default(),
             errors: Vec::new(),
         };
-        builder
+        let builder = builder
             .plugin_with("request", RequestPlugin::new)
             .plugin_with("correlation", CorrelationPlugin::new)
-            .service("pubsub", PubSubService)
+            .service("pubsub", PubSubService);
+        builder.registry.plugins_are_built_in();
+        builder
     }
 
     /// Where the app runs, whatever `NOVA_ENV` says: for tests of what happens in `prod`. Call it
@@ -571,6 +573,10 @@ impl AppBuilder {
             uses: views.uses().to_vec(),
         };
         let table = sources.compile(config.environment, &self.registry, &mut errors);
+        // What cannot be read may be the list that names it.
+        if errors.is_empty() {
+            self.registry.tell_unlisted(&mut errors);
+        }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }

@@ -71,6 +71,7 @@ mod response;
 mod router;
 mod run;
 mod security;
+mod serve_error;
 mod server;
 mod service;
 mod session;
@@ -95,7 +96,8 @@ pub use error::{Error, FieldError, Result, ResultExt};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
-    CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
+    CorrelationOptions, CorrelationPlugin, Flow, ListedPlugin, Plugin, PluginContext, PluginFailed,
+    PluginInfo, RequestOptions, RequestPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
@@ -110,6 +112,7 @@ pub use router::{
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
+pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::Session;
 pub use stopping::Stopping;

@@ -81,7 +81,7 @@ impl Core {
             endpoint: next.endpoint(),
         };
         let answer = match before {
-            Ok(Flow::Continue) => next.answer(request, &asked).await,
+            Ok(Flow::Continue | Flow::Break) => next.answer(request, &asked).await,
             Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
             Err(error) => Err(error),
         };
@@ -325,9 +325,10 @@ fn switch_protocols(
 async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     for plugin in chain.iter() {
         let before = async { plugin.code.pre_request(request).await };
-        let flow = held(Stage::Plugin(&plugin.name), before).await?;
-        if let Flow::Stop(_) = flow {
-            return Ok(flow);
+        match held(Stage::Plugin(&plugin.name), before).await? {
+            Flow::Continue => {}
+            Flow::Break => break,
+            stop @ Flow::Stop(_) => return Ok(stop),
         }
     }
     Ok(Flow::Continue)
@@ -352,8 +353,17 @@ async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
 async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
         let after = async { plugin.code.post_request(&asked.head, response).await };
-        if let Err(error) = held(Stage::Plugin(&plugin.name), after).await {
-            *response = Box::pin(asked.failed(error)).await;
+        match held(Stage::Plugin(&plugin.name), after).await {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Break) => break,
+            Ok(Flow::Stop(reply)) => {
+                match Box::pin(reply.render(asked.rendering())).await {
+                    Ok(reply) => *response = reply,
+                    Err(error) => *response = Box::pin(asked.failed(error)).await,
+                }
+                break;
+            }
+            Err(error) => *response = Box::pin(asked.failed(error)).await,
         }
     }
 }

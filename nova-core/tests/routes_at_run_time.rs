@@ -1,6 +1,5 @@
 //! Routes that are added, replaced and reloaded while the app runs: checked first, all at once.
 
-
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -51,14 +51,14 @@ impl Plugin for Marks {
         }
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         response
             .headers_mut()
             .insert("x-marked", http::HeaderValue::from_static("yes"));
         if head.header("x-spoil").is_some() {
             *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -202,7 +202,7 @@ async fn a_plugin_that_changes_the_101_ends_the_handler() {
 struct Holds;
 
 impl Plugin for Holds {
-    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<Flow> {
         std::future::pending().await
     }
 }

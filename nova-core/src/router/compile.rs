@@ -1,7 +1,7 @@
 //! From groups of routes to the table, and what is wrong with them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Method, StatusCode};
 
@@ -12,14 +12,14 @@ use super::names::Names;
 use super::path::{Endpoint, Path, Target};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, RouteSpec};
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use super::status_page::StatusPage;
 use super::table::{Matcher, Table};
 use super::tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::Environment;
 use crate::origin::Origin;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, check_order};
 use crate::security::NamedSecurity;
 
 /// The methods that `router.toml` can name (RFC 9110 §9.3, RFC 5789). `CONNECT` is for proxies.
@@ -51,8 +51,14 @@ pub(crate) fn compile<'g>(
         names: Names::default(),
         routes: Vec::new(),
     };
-    for group in groups {
+    check_order(&global, 0, compiler.errors);
+    let groups: Vec<_> = groups.into_iter().collect();
+    for group in &groups {
         compiler.group(group, &global, environment);
+    }
+    // What cannot be read may be the routes that they are for.
+    if compiler.errors.is_empty() {
+        compiler.tell_idle(&groups, &global);
     }
     compiler.table(global)
 }
@@ -137,6 +143,7 @@ impl Compiler<'_> {
             names: self.names,
             routes: self.routes,
             global,
+            running: OnceLock::new(),
         }
     }
 
@@ -152,7 +159,7 @@ impl Compiler<'_> {
         let inherited = Inherited {
             prefix,
             host: group.host.clone().flatten(),
-            chain: group.plugins.chain(global),
+            chain: self.chain(group, global),
             security: group.security.as_ref(),
             limits: group.limits,
             counts: wanted.is_none_or(|wanted| wanted.contains(&environment))
@@ -175,6 +182,52 @@ impl Compiler<'_> {
                 }
             }
         }
+    }
+
+    /// The plugins of a group's routes. A group checks its part of the list; the global part has been
+    /// checked.
+    fn chain(&mut self, group: &GroupSpec, global: &Chain) -> Chain {
+        let chain = group.plugins.chain(global);
+        let first = match &group.plugins {
+            PluginsSpec::Own(_) => 0,
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => global.len(),
+        };
+        check_order(&chain, first, self.errors);
+        chain
+    }
+
+    /// Tells of plugins that run for no route: those of a group that has none, and those of the
+    /// global list where every group has one of its own. If one of those names a plugin too, the
+    /// global list has it for the requests that no route answers.
+    fn tell_idle(&mut self, groups: &[&GroupSpec], global: &Chain) {
+        let (with_routes, without): (Vec<&GroupSpec>, Vec<&GroupSpec>) =
+            groups.iter().partition(|group| group.has_paths());
+        let idle = without.iter().filter_map(|group| group.plugins.idle());
+        self.errors.extend(idle);
+        let own = with_routes.iter().map(|group| match &group.plugins {
+            PluginsSpec::Own(own) => Some(own),
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => None,
+        });
+        let Some(own) = own
+            .collect::<Option<Vec<_>>>()
+            .filter(|own| !own.is_empty())
+        else {
+            return;
+        };
+        let named = |name: &str| {
+            let mut plugins = own.iter().flat_map(|list| list.iter());
+            plugins.any(|plugin| &*plugin.name == name)
+        };
+        let idle = global.iter().filter(|plugin| !named(&plugin.name));
+        self.errors
+            .extend(idle.map(|plugin| BuildError::WrongValue {
+                message: format!(
+                    "the plugin `{}` runs for no route: every group has `plugins` in place of the \
+                 global ones, and none names it; name it there, or let groups have `plugins_add`",
+                    plugin.name
+                ),
+                origin: plugin.origin.clone(),
+            }));
     }
 
     fn path_or_error(&mut self, read: Result<Pattern, String>, path: &PathSpec) -> Option<Pattern> {
