@@ -15,7 +15,7 @@ use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
 use crate::forwarded::Proxies;
 use crate::origin::{Origin, Source, SourceFile};
-use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
+use crate::plugin::{self, Plugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::{IntoReply, ReplyHandlers};
 use crate::request::Head;
@@ -82,8 +82,8 @@ impl fmt::Debug for Core {
 }
 
 impl App {
-    /// Begins an app, with what every app has: the plugins `request` and `correlation`, the
-    /// pub/sub, and the default settings.
+    /// Begins an app, with what every app has: the plugins that come with Nova, which lists can
+    /// name, the pub/sub, and the default settings.
     pub fn builder() -> AppBuilder {
         AppBuilder::new()
     }
@@ -158,10 +158,7 @@ impl AppBuilder {
             replies: ReplyHandlers::default(),
             errors: Vec::new(),
         };
-        let builder = builder
-            .plugin_with("request", RequestPlugin::new)
-            .plugin_with("correlation", CorrelationPlugin::new)
-            .service("pubsub", PubSubService);
+        let builder = plugin::register_built_in(builder).service("pubsub", PubSubService);
         builder.registry.plugins_are_built_in();
         builder
     }

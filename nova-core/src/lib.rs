@@ -96,8 +96,11 @@ pub use error::{Error, FieldError, Result, ResultExt};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
-    CorrelationOptions, CorrelationPlugin, Flow, ListedPlugin, Plugin, PluginContext, PluginFailed,
-    PluginInfo, RequestOptions, RequestPlugin,
+    AccessLogFormat, AccessLogOptions, AccessLogPlugin, Algorithm, CompressionOptions,
+    CompressionPlugin, CorrelationOptions, CorrelationPlugin, CorsOptions, CorsPlugin, CsrfOptions,
+    CsrfPlugin, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed, PluginInfo,
+    RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
+    SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{

@@ -18,7 +18,7 @@ use crate::failure::Failed;
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
-use crate::plugin::{Chain, Flow};
+use crate::plugin::{Chain, Deadline, Flow, within};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::Rendering;
 use crate::request::{Head, Request};
@@ -72,8 +72,10 @@ impl Core {
         };
         let mut before = run_before(chain, &mut request).await;
         if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next) {
-            before = admit(endpoint, &mut request).await;
+            let deadline = Deadline::of(&request);
+            before = within(deadline, admit(endpoint, &mut request)).await;
         }
+        let deadline = Deadline::of(&request);
         let asked = Asked {
             core: self,
             table: &table,
@@ -81,7 +83,9 @@ impl Core {
             endpoint: next.endpoint(),
         };
         let answer = match before {
-            Ok(Flow::Continue | Flow::Break) => next.answer(request, &asked).await,
+            Ok(Flow::Continue | Flow::Break) => {
+                within(deadline, next.answer(request, &asked)).await
+            }
             Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
             Err(error) => Err(error),
         };
@@ -324,8 +328,10 @@ fn switch_protocols(
 
 async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     for plugin in chain.iter() {
+        let deadline = Deadline::of(request);
         let before = async { plugin.code.pre_request(request).await };
-        match held(Stage::Plugin(&plugin.name), before).await? {
+        let before = held(Stage::Plugin(&plugin.name), before);
+        match within(deadline, before).await? {
             Flow::Continue => {}
             Flow::Break => break,
             stop @ Flow::Stop(_) => return Ok(stop),

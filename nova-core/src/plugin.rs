@@ -3,12 +3,22 @@
 //! The list decides the order and stops at the first reply; a plugin only sees the request. So a
 //! plugin can be tested without a router or a socket.
 
+mod access_log;
+mod built_in;
+mod compression;
 mod correlation;
+mod cors;
+mod csrf;
 mod flow;
 mod info;
 mod list;
+mod origins;
+mod rate_limit;
 mod request;
 mod running;
+mod secure_headers;
+mod timeout;
+mod vary;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,14 +27,24 @@ use crate::error::Result;
 use crate::request::{Head, Request};
 use crate::response::Response;
 
+pub use access_log::{AccessLogFormat, AccessLogOptions, AccessLogPlugin};
+pub(crate) use built_in::register as register_built_in;
+pub use compression::{Algorithm, CompressionOptions, CompressionPlugin};
 pub(crate) use correlation::CorrelationId;
 pub use correlation::{CorrelationOptions, CorrelationPlugin};
+pub use cors::{CorsOptions, CorsPlugin};
+pub(crate) use csrf::page_context;
+pub use csrf::{CsrfOptions, CsrfPlugin};
 pub use flow::Flow;
 pub use info::{ListedPlugin, PluginInfo};
 pub(crate) use list::{Chain, NamedPlugin, check_order};
+pub use rate_limit::{RateLimitKey, RateLimitOptions, RateLimitPlugin};
 pub use request::{RequestOptions, RequestPlugin};
 pub use running::{PluginContext, PluginFailed};
 pub(crate) use running::{PluginLife, Running};
+pub use secure_headers::{Frames, SecureHeadersOptions, SecureHeadersPlugin};
+pub(crate) use timeout::{Deadline, within};
+pub use timeout::{TimeoutOptions, TimeoutPlugin};
 
 /// Code that runs before and after the controller of every route in a group.
 ///

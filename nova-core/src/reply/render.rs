@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::{Content, Reply, ReplyHandlers};
 use crate::error::Result;
+use crate::plugin::page_context;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
 use crate::views::Views;
@@ -52,6 +53,7 @@ impl Reply {
             Content::Bytes(bytes, content_type) => (bytes.into(), fixed(content_type)),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
+                let context = page_context(with.head, context);
                 let (page, content_type) = with.views.load().render(name, &context)?;
                 (Bytes::from(page).into(), fixed(content_type))
             }
