@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
+use tower_layer::Layer;
 
+use crate::body::ArrivingBody;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
 use crate::forwarded::Proxies;
+use crate::layer::Layered;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::{self, Plugin};
 use crate::protocol::ProtocolHandler;
@@ -47,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) views: ArcSwap<Views>,
     pub(crate) replies: ReplyHandlers,
+    /// What is around the app, if anything.
+    pub(crate) layers: Option<Layered>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -131,6 +137,7 @@ pub struct AppBuilder {
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
     replies: ReplyHandlers,
+    layers: Option<Layered>,
     errors: Vec<BuildError>,
 }
 
@@ -156,6 +163,7 @@ impl AppBuilder {
             groups: Vec::new(),
             services: Vec::new(),
             replies: ReplyHandlers::default(),
+            layers: None,
             errors: Vec::new(),
         };
         let builder = plugin::register_built_in(builder).service("pubsub", PubSubService);
@@ -490,6 +498,51 @@ impl AppBuilder {
         self
     }
 
+    /// Wraps the whole app in a [tower](https://docs.rs/tower) layer, around those that were added
+    /// before: each request passes the last one first.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Request, text};
+    /// use tower_layer::layer_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .route(("/", |_: Request| async { text("hello") }))
+    ///     .layer(layer_fn(|app| app)); // it changes nothing; tower-http has others
+    ///
+    /// let client = TestClient::new(app.build().unwrap());
+    /// assert_eq!(client.get("/").await.text(), "hello");
+    /// # }
+    /// ```
+    ///
+    /// A layer sees requests before the router does, and answers as they leave. It is for what is
+    /// there for tower already; what wants to know the route, or to answer as controllers do, is a
+    /// [plugin](Self::plugin). Among the extensions of a request is the `std::net::SocketAddr` of the
+    /// other end of the connection. A layer that fails or panics is an empty 500, and logged.
+    ///
+    /// An app without layers pays nothing for it; each layer costs an allocation or two for a request.
+    #[must_use]
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Layered>,
+        L::Service: tower_service::Service<http::Request<ArrivingBody>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>>,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let inner = self.layers.take().unwrap_or_else(Layered::app);
+        self.layers = Some(inner.wrapped(layer));
+        self
+    }
+
     /// Adds a background service. They start in this order.
     #[must_use]
     #[track_caller]
@@ -590,6 +643,7 @@ impl AppBuilder {
                 shared: Arc::new(Shared::new(&config, router)),
                 views: ArcSwap::from_pointee(views),
                 replies: self.replies,
+                layers: self.layers,
                 config,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),

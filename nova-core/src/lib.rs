@@ -53,6 +53,7 @@ mod error;
 mod error_page;
 mod failure;
 mod forwarded;
+mod layer;
 mod life;
 mod log;
 mod multipart;
@@ -84,7 +85,7 @@ pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
-pub use body::BodyStream;
+pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use config::{
     Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
@@ -93,6 +94,7 @@ pub use config::{
 pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use layer::{AppService, Layered};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
-use crate::body::RequestBody;
+use crate::body::{ArrivingBody, RequestBody};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::failure::Failed;
@@ -28,9 +27,9 @@ use crate::security::Access;
 
 impl Core {
     /// Answers one request. Whatever the app's code does, there is an answer.
-    pub(crate) async fn respond(
+    pub(crate) async fn respond<B: Into<ArrivingBody>>(
         &self,
-        request: http::Request<Incoming>,
+        request: http::Request<B>,
         peer: Option<SocketAddr>,
         life: &Life,
     ) -> Response {
@@ -47,14 +46,14 @@ impl Core {
         answer.instrument(log::request_span()).await
     }
 
-    async fn answer(
+    async fn answer<B: Into<ArrivingBody>>(
         &self,
-        request: http::Request<Incoming>,
+        request: http::Request<B>,
         peer: Option<SocketAddr>,
         life: &Life,
     ) -> Response {
         let (parts, body) = request.into_parts();
-        let body = RequestBody::arriving(body, self.config.server.body_limit);
+        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         let mut request = Request::new(parts, body, peer, Arc::clone(&self.shared));
 
         let table = self.shared.router.table();

@@ -14,6 +14,7 @@ use nova_ws::testing::TestSocket;
 use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tower::util::MapResponseLayer;
 
 /// Accepts or refuses as the query says, and tells when it ends.
 #[derive(Clone)]
@@ -264,4 +265,25 @@ async fn other_methods_than_get_are_405() {
     assert_eq!(response.header("allow"), Some("GET, OPTIONS"));
     let both = client.delete("/both").await;
     assert_eq!(both.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+}
+
+#[tokio::test]
+async fn a_socket_opens_through_a_layer() {
+    let (log, _ended) = mpsc::unbounded_channel();
+    let teapot = MapResponseLayer::new(|mut response: Response| {
+        if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+            *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        }
+        response
+    });
+    let app = App::builder()
+        .websocket("door", Door(log))
+        .route(("/door", "door", protocol("ws")))
+        .layer(teapot);
+    let client = TestClient::new(app.build().unwrap());
+    let mut socket = TestSocket::connect(&client, "/door").await.unwrap();
+    socket.send_text("hello").await;
+    assert_eq!(socket.recv_text().await, "hello");
+    let refused = TestSocket::connect(&client, "/door?refuse").await;
+    assert_eq!(refused.unwrap_err().status(), 418);
 }

@@ -11,7 +11,6 @@ use http::header::{
 };
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body;
-use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -83,7 +82,7 @@ impl Algorithm {
     }
 
     fn encode(self, body: ResponseBody) -> Box<dyn AsyncRead + Send + Unpin> {
-        let reader = StreamReader::new(body.into_data_stream());
+        let reader = StreamReader::new(body.into_chunks());
         match self {
             Algorithm::Zstd => Box::new(ZstdEncoder::with_quality(reader, Level::Precise(3))),
             Algorithm::Br => Box::new(BrotliEncoder::with_quality(reader, Level::Precise(4))),

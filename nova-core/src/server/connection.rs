@@ -48,7 +48,7 @@ where
         let shared = Arc::clone(&shared);
         async move {
             let (core, life) = &*shared;
-            Ok::<_, Infallible>(core.respond(request, peer, life).await)
+            Ok::<_, Infallible>(core.enter(request, peer, life).await)
         }
     });
     let (stream, cork) = cork(io);
