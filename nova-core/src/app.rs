@@ -16,6 +16,9 @@ use crate::body::ArrivingBody;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
+use crate::error::Error;
+use crate::error_mapping::ErrorMappings;
+use crate::fallback::{Fallback, Resolver};
 use crate::forwarded::Proxies;
 use crate::layer::Layered;
 use crate::origin::{Origin, Source, SourceFile};
@@ -53,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) replies: ReplyHandlers,
     /// What is around the app, if anything.
     pub(crate) layers: Option<Layered>,
+    pub(crate) error_mappings: ErrorMappings,
+    pub(crate) fallback: Option<Resolver>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -138,6 +143,8 @@ pub struct AppBuilder {
     services: Vec<(NamedService, Origin)>,
     replies: ReplyHandlers,
     layers: Option<Layered>,
+    error_mappings: ErrorMappings,
+    fallback: Option<(Resolver, Origin)>,
     errors: Vec<BuildError>,
 }
 
@@ -164,6 +171,8 @@ impl AppBuilder {
             services: Vec::new(),
             replies: ReplyHandlers::default(),
             layers: None,
+            error_mappings: ErrorMappings::default(),
+            fallback: None,
             errors: Vec::new(),
         };
         let builder = plugin::register_built_in(builder).service("pubsub", PubSubService);
@@ -344,12 +353,21 @@ impl AppBuilder {
         self
     }
 
-    /// Registers a controller; routes name its actions as `controller::action`.
+    /// Registers a controller; routes name its actions as `controller::action`. Those that it
+    /// brings itself are added.
     #[must_use]
     #[track_caller]
     pub fn controller<C: Controller>(mut self, controller: C) -> Self {
         let origin = Origin::caller();
-        for (action, code) in Arc::new(controller).actions() {
+        let controller = Arc::new(controller);
+        let fallback = controller.fallback();
+        let own = controller.routes().into_iter();
+        let own: Vec<_> = own.map(|route| route.of_controller(C::NAME)).collect();
+        if !own.is_empty() {
+            self.groups.push(Group::new().routes(own));
+        }
+        for (action, mut code) in controller.actions() {
+            code.fallback.clone_from(&fallback);
             let name = format!("{}::{action}", C::NAME);
             self.registry
                 .add_action(name, code, origin.clone(), &mut self.errors);
@@ -484,6 +502,83 @@ impl AppBuilder {
         self
     }
 
+    /// Says what an error of a type means to a client, wherever it comes from by `?`.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Error, Request, Result};
+    ///
+    /// #[derive(Debug)]
+    /// struct NoSuchNote(i64);
+    ///
+    /// impl std::fmt::Display for NoSuchNote {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "the table `notes` has no row {}", self.0)
+    ///     }
+    /// }
+    ///
+    /// impl std::error::Error for NoSuchNote {}
+    ///
+    /// async fn show(_request: Request) -> Result<()> {
+    ///     Err(NoSuchNote(7))?
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .error(|error: &NoSuchNote| Error::new(404, format!("there is no note {}", error.0)))
+    ///     .route(("/", show))
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(TestClient::new(app).get("/").await.status(), 404);
+    /// # }
+    /// ```
+    ///
+    /// It is for an [`Error`](crate::Error) that wraps an `E`, not one that has it among its further
+    /// causes, and that has no status of its own: `.status(409)?` at the place stays. What was
+    /// wrapped is still there, for the log and for a [`Fallback`](crate::Fallback), which sees the
+    /// mapped error. A panic in it is a 500.
+    #[must_use]
+    #[track_caller]
+    pub fn error<E: std::error::Error + 'static>(
+        mut self,
+        map: impl Fn(&E) -> Error + Send + Sync + 'static,
+    ) -> Self {
+        let origin = Origin::caller();
+        self.error_mappings.add(map, origin, &mut self.errors);
+        self
+    }
+
+    /// Answers what no action and no other fallback of a route answers: see
+    /// [`Fallback`](crate::Fallback).
+    #[must_use]
+    #[track_caller]
+    pub fn fallback(mut self, fallback: impl Fallback) -> Self {
+        let origin = Origin::caller();
+        if let Some((_, first)) = &self.fallback {
+            self.errors.push(BuildError::WrongValue {
+                message: format!(
+                    "the app has a fallback already, at {first}: groups can have others, with \
+                     `.named_fallback(…)`"
+                ),
+                origin,
+            });
+            return self;
+        }
+        self.fallback = Some((Resolver::new(fallback), origin));
+        self
+    }
+
+    /// Registers a [`Fallback`](crate::Fallback), which groups name in `fallback`.
+    #[must_use]
+    #[track_caller]
+    pub fn named_fallback(mut self, name: &str, fallback: impl Fallback) -> Self {
+        let (origin, fallback) = (Origin::caller(), Resolver::new(fallback));
+        self.registry
+            .add_fallback(name, fallback, origin, &mut self.errors);
+        self
+    }
+
     /// Adds a route in a group of its own.
     #[must_use]
     #[track_caller]
@@ -607,6 +702,7 @@ impl AppBuilder {
             .as_ref()
             .map(|(folder, origin)| Views::read(folder, origin, &mut errors))
             .unwrap_or_default();
+        let before = errors.len();
         let router_file = SourceFile::read_named(self.router_file.as_ref(), &mut errors);
         let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
         let in_rust = self.global_plugins.into_iter();
@@ -623,6 +719,9 @@ impl AppBuilder {
             uses: views.uses().to_vec(),
         };
         let table = sources.compile(config.environment, &self.registry, &mut errors);
+        if errors.len() == before {
+            sources.check_uses(&table, &mut errors);
+        }
         // What cannot be read may be the list that names it.
         if errors.is_empty() {
             self.registry.tell_unlisted(&mut errors);
@@ -644,6 +743,8 @@ impl AppBuilder {
                 views: ArcSwap::from_pointee(views),
                 replies: self.replies,
                 layers: self.layers,
+                error_mappings: self.error_mappings,
+                fallback: self.fallback.map(|(fallback, _)| fallback),
                 config,
             }),
             services: self.services.into_iter().map(|(one, _)| one).collect(),

@@ -156,6 +156,10 @@ pub enum NameKind {
     Service,
     /// What renders the values of a type of the app's own; its name is that of the type.
     ReplyHandler,
+    /// What an error of some type means to a client; its name is that of the type.
+    ErrorMapping,
+    /// What answers when an action does not.
+    Fallback,
     /// An environment: `dev` or `prod`.
     Environment,
 }
@@ -173,6 +177,8 @@ impl fmt::Display for NameKind {
             NameKind::View => "view",
             NameKind::Service => "service",
             NameKind::ReplyHandler => "reply handler",
+            NameKind::ErrorMapping => "error mapping",
+            NameKind::Fallback => "fallback",
             NameKind::Environment => "environment",
         })
     }
@@ -215,11 +221,13 @@ impl BuildError {
                 ..
             } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
-                let article = if *kind == NameKind::Action { "an" } else { "a" };
-                let word = if *kind == NameKind::ReplyHandler {
-                    "for"
-                } else {
-                    "as"
+                let article = match kind {
+                    NameKind::Action | NameKind::ErrorMapping => "an",
+                    _ => "a",
+                };
+                let word = match kind {
+                    NameKind::ReplyHandler | NameKind::ErrorMapping => "for",
+                    _ => "as",
                 };
                 write!(f, "{article} {kind} is registered {word} `{name}` already")
             }

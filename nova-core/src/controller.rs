@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::fallback::Resolver;
 use crate::reply::{IntoReply, Reply};
 use crate::request::Request;
+use crate::router::Route;
 
 /// A struct whose methods answer requests. [`controller!`](crate::controller!) implements it.
 ///
@@ -52,11 +54,27 @@ pub trait Controller: Send + Sync + Sized + 'static {
 
     /// Its actions, by name.
     fn actions(self: Arc<Self>) -> Vec<(&'static str, Action)>;
+
+    /// The routes that it brings itself, for an app that need not name them: see
+    /// [`controller!`](crate::controller!). **Default:** none.
+    fn routes(&self) -> Vec<Route> {
+        Vec::new()
+    }
+
+    /// What answers when one of its actions does not: see [`Fallback`](crate::Fallback).
+    /// **Default:** nothing.
+    fn fallback(&self) -> Option<Resolver> {
+        None
+    }
 }
 
 /// Something that answers a request: an `async fn` of it, with its type erased.
 #[derive(Clone)]
-pub struct Action(Arc<dyn Fn(Request) -> ActionFuture + Send + Sync>);
+pub struct Action {
+    code: Arc<dyn Fn(Request) -> ActionFuture + Send + Sync>,
+    /// That of its controller.
+    pub(crate) fallback: Option<Resolver>,
+}
 
 /// The one boxed future that a request costs.
 type ActionFuture = Pin<Box<dyn Future<Output = Result<Reply>> + Send>>;
@@ -74,14 +92,17 @@ impl Action {
         F: ActionFn + Send + Sync + 'static,
         F::Future: Future<Output: IntoReply> + Send + 'static,
     {
-        Action(Arc::new(move |request| {
-            let answer = action(request);
-            Box::pin(async move { answer.await.into_reply() })
-        }))
+        Action {
+            code: Arc::new(move |request| {
+                let answer = action(request);
+                Box::pin(async move { answer.await.into_reply() })
+            }),
+            fallback: None,
+        }
     }
 
     pub(crate) fn call(&self, request: Request) -> ActionFuture {
-        (self.0)(request)
+        (self.code)(request)
     }
 }
 
@@ -172,10 +193,44 @@ impl fmt::Debug for Action {
 ///
 /// Each action is a method `async fn(&self, Request) -> impl IntoReply`. A name that is no such
 /// method does not compile, and neither does a return type that is no reply.
+///
+/// Behind the list may stand the routes that the controller brings itself, as the tuples of
+/// [`Group::route`](crate::Group::route), where an action is named without its controller: an app
+/// has them as soon as it registers the controller, with its global plugins and without a prefix. Behind
+/// that may stand what answers when the actions do not, `fallback` and a
+/// [`Fallback`](crate::Fallback).
+///
+/// ```
+/// use nova_core::{App, Request, Result, controller, methods};
+///
+/// struct Greeter;
+///
+/// controller!("greeter" => Greeter { greet, wave } routes [
+///     ("/greet/{name}", "greet", methods(["get"]).name("greet")),
+///     ("/wave", "wave"),
+/// ]);
+///
+/// impl Greeter {
+///     async fn greet(&self, request: Request) -> Result<String> {
+///         request.binding("name")
+///     }
+///
+///     async fn wave(&self, _request: Request) -> &'static str {
+///         "~"
+///     }
+/// }
+///
+/// let app = App::builder().controller(Greeter).build().unwrap();
+/// assert_eq!(app.router().routes().len(), 2);
+/// ```
 #[macro_export]
 macro_rules! controller {
     // Actions are `tt`, for these keep their own place in the errors of the compiler.
-    ($name:literal => $controller:ty { $($action:tt),+ $(,)? }) => {
+    (
+        $name:literal => $controller:ty { $($action:tt),+ $(,)? }
+        $(routes [$($route:expr),* $(,)?])?
+        $(fallback $fallback:expr)?
+    ) => {
         impl $crate::Controller for $controller {
             const NAME: &'static str = $name;
 
@@ -197,6 +252,14 @@ macro_rules! controller {
                     (::std::stringify!($action), $crate::Action::new($action))
                 }),+]
             }
+
+            $(fn routes(&self) -> ::std::vec::Vec<$crate::Route> {
+                ::std::vec![$($crate::IntoRoute::into_route($route)),*]
+            })?
+
+            $(fn fallback(&self) -> ::std::option::Option<$crate::Resolver> {
+                ::std::option::Option::Some($crate::Resolver::new($fallback))
+            })?
         }
     };
 }

@@ -16,6 +16,10 @@ use crate::build_error::BuildError;
 use crate::config::settings::Setting;
 use crate::origin::{Source, SourceFile};
 
+/// How many syntax errors of a file are told. Each takes a few readings of the whole file, and who
+/// has mended these sees the others.
+const MOST_ERRORS: usize = 20;
+
 /// The readable part of a file.
 pub(crate) struct Document {
     source: Source,
@@ -94,6 +98,11 @@ impl Document {
             .iter()
             .find(|error| !told_lines.contains(&line_number(&self.text, start(error))))
         {
+            if told_lines.len() == MOST_ERRORS {
+                // What can be read beside so many errors is not what is meant.
+                let all = 0..self.text.len();
+                return blank(&mut self.text, all);
+            }
             let own = statement_around(&self.text, start(error));
             let above = statement_around(&self.text, own.start.saturating_sub(1));
             let spoils = |statement: &Range<usize>| {
@@ -225,7 +234,12 @@ fn statement_around(text: &str, at: usize) -> Range<usize> {
 fn is_statement(line: &str) -> bool {
     let of_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     match line.strip_prefix('[') {
-        Some(header) => header.trim_start_matches(['[', ' ']).starts_with(of_a_key),
+        Some(header) => {
+            let name = header.trim_start_matches(['[', ' ']);
+            let name = name.split(']').next().unwrap_or_default();
+            // `[404, "errors::not_found"]` is a tuple.
+            name.starts_with(of_a_key) && !name.contains(',')
+        }
         None => {
             let behind = line.trim_start_matches(of_a_key);
             behind.len() < line.len() && behind.trim_start().starts_with('=')
@@ -348,6 +362,15 @@ mod tests {
         let text = MANY.replace("a = 1", "a = ").replace("= \"/x\"", "= /x");
         let lines: Vec<usize> = read(&text).0.into_iter().map(|(line, _)| line).collect();
         assert_eq!(lines, [1, 8]);
+    }
+
+    #[test]
+    fn of_very_many_errors_the_first_are_told_and_the_rest_of_the_file_is_not_read() {
+        let text = "a = \n".repeat(MOST_ERRORS + 5) + "b = 1\n";
+        let (places, keys) = read(&text);
+        let lines: Vec<usize> = places.into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, (1..=MOST_ERRORS).collect::<Vec<_>>());
+        assert!(keys.is_empty());
     }
 
     #[test]

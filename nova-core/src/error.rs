@@ -267,6 +267,19 @@ impl Error {
         self.source()?.downcast_ref()
     }
 
+    /// The same error as `meant` tells it to the client, where it does not tell that itself.
+    pub(crate) fn meaning(mut self, meant: Error) -> Self {
+        let meant = *meant.0;
+        self.0.status = self.0.status.or(meant.status);
+        self.0.detail = self.0.detail.or(meant.detail);
+        if self.0.fields.is_empty() {
+            self.0.fields = meant.fields;
+        }
+        let own = std::mem::replace(&mut self.0.headers, meant.headers);
+        self.0.headers.extend(own);
+        self
+    }
+
     /// What becomes of an error that was made with a mistake: nothing of it reaches the client.
     fn mistaken(self, with: fmt::Arguments<'_>) -> Self {
         Error::internal(format!("{self} (with {with})"))

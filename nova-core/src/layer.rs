@@ -24,6 +24,7 @@ use crate::app::{App, Core};
 use crate::body::ArrivingBody;
 use crate::life::Life;
 use crate::panic;
+use crate::pipeline::Received;
 use crate::protocol::BoxFuture;
 use crate::response::{self, Response, ResponseBody};
 use crate::serve_error::ServeError;
@@ -79,7 +80,8 @@ impl Layered {
         }
         match request.extensions_mut().remove::<Entry>() {
             Some(Entry { core, peer, life }) => {
-                Box::pin(async move { core.respond(request, peer, &life).await })
+                let received = core.receive(request, peer);
+                Box::pin(async move { core.respond(received, &life).await })
             }
             None => Box::pin(async {
                 failed("a layer has made a new request and left the extensions of the old one out")
@@ -140,33 +142,35 @@ fn failed(why: &str) -> Response {
     response::empty(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// A request on its way into the app. As with [`Received`], it is made before the future that answers
+/// it.
+pub(crate) enum Entered {
+    App(Received),
+    Layers(BoxFuture<'static, Response>),
+}
+
 impl Core {
-    /// Answers a request that comes from outside, through the layers if there are any.
-    pub(crate) async fn enter<B>(
+    /// Takes in a request from outside, through the layers if there are any.
+    pub(crate) fn enter<B: Into<ArrivingBody>>(
         self: &Arc<Self>,
         request: Request<B>,
         peer: Option<SocketAddr>,
         life: &Life,
-    ) -> Response
-    where
-        B: Into<ArrivingBody>,
-    {
-        match &self.layers {
-            None => self.respond(request, peer, life).await,
-            Some(layers) => {
-                let mut request = request.map(Into::into);
-                let extensions = request.extensions_mut();
-                if let Some(peer) = peer {
-                    extensions.insert(peer);
-                }
-                extensions.insert(Entry {
-                    core: Arc::clone(self),
-                    peer,
-                    life: life.clone(),
-                });
-                layers.answer(request).await
-            }
+    ) -> Entered {
+        let Some(layers) = &self.layers else {
+            return Entered::App(self.receive(request, peer));
+        };
+        let mut request = request.map(Into::into);
+        let extensions = request.extensions_mut();
+        if let Some(peer) = peer {
+            extensions.insert(peer);
         }
+        extensions.insert(Entry {
+            core: Arc::clone(self),
+            peer,
+            life: life.clone(),
+        });
+        Entered::Layers(layers.answer(request))
     }
 }
 
@@ -250,10 +254,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let AppService { core, life, .. } = self.clone();
         let peer = request.extensions().get::<SocketAddr>().copied();
-        let request = request.map(ArrivingBody::new);
+        let under_way = life.request();
+        let entered = core.enter(request.map(ArrivingBody::new), peer, &life);
         Box::pin(async move {
-            let _under_way = life.request();
-            Ok(core.enter(request, peer, &life).await)
+            let _under_way = under_way;
+            Ok(match entered {
+                Entered::App(received) => core.respond(received, &life).await,
+                Entered::Layers(answer) => answer.await,
+            })
         })
     }
 }

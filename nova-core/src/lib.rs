@@ -44,14 +44,17 @@ mod app;
 mod bindings;
 mod body;
 mod build_error;
+mod command;
 mod config;
 mod controller;
 mod cookies;
 mod dev_facts;
 mod document;
 mod error;
+mod error_mapping;
 mod error_page;
 mod failure;
+mod fallback;
 mod forwarded;
 mod layer;
 mod life;
@@ -87,6 +90,7 @@ pub use nova_pubsub as pubsub;
 pub use app::{App, AppBuilder};
 pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
+pub use command::Command;
 pub use config::{
     Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
 };
@@ -94,6 +98,7 @@ pub use config::{
 pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
+pub use fallback::{Failure, Fallback, Resolver};
 pub use layer::{AppService, Layered};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;

@@ -1,5 +1,8 @@
 //! The life of a served app: what runs, and how it comes to an end.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
@@ -100,8 +103,10 @@ impl Life {
 }
 
 async fn until(cut: Stopping, task: impl Future<Output = ()>) {
-    tokio::select! {
-        () = task => {}
-        () = cut.wait() => {}
-    }
+    let (mut cut, mut task) = (cut.listener(), pin!(task));
+    poll_fn(|context| match cut.poll(context) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => task.as_mut().poll(context),
+    })
+    .await;
 }

@@ -10,6 +10,11 @@ use std::sync::Arc;
 use crate::build_error::BuildError;
 use crate::config::secret;
 
+/// How many characters are shown before and behind a place, and how many are underlined: enough for
+/// whatever somebody writes by hand.
+const MOST_AROUND: usize = 200;
+const MOST_MARKED: usize = 200;
+
 /// A configuration file as it was read, for messages that show a line of it.
 #[derive(Debug)]
 pub(crate) struct SourceFile {
@@ -221,6 +226,7 @@ impl Origin {
         };
         let excerpt = Excerpt::new(&file.text, span);
         let (text, marked) = excerpt.without_secrets(*hidden);
+        let (text, marked) = cut(&text, marked);
         let number = excerpt.line.to_string();
         let margin = " ".repeat(number.len());
         // Tabs stay tabs, so that the underline stands below what it underlines.
@@ -316,6 +322,31 @@ impl<'t> Excerpt<'t> {
     }
 }
 
+/// The part of a line that is shown, if it is a long one: what is marked of it, or the beginning of
+/// that, and what stands around.
+fn cut(text: &str, marked: Range<usize>) -> (String, Range<usize>) {
+    let end = after(text, marked.start, MOST_MARKED).min(marked.end);
+    let from = before(text, marked.start, MOST_AROUND);
+    let to = after(text, end, MOST_AROUND);
+    let left = if from > 0 { "…" } else { "" };
+    let right = if to < text.len() { "…" } else { "" };
+    let shift = |at: usize| at - from + left.len();
+    let shown = format!("{left}{}{right}", &text[from..to]);
+    (shown, shift(marked.start)..shift(end))
+}
+
+/// Where the character stands that is so many before that at `at`.
+fn before(text: &str, at: usize, characters: usize) -> usize {
+    let mut earlier = text[..at].char_indices().rev().map(|(at, _)| at);
+    earlier.nth(characters - 1).unwrap_or(0)
+}
+
+/// Where the character stands that is so many behind that at `at`.
+fn after(text: &str, at: usize, characters: usize) -> usize {
+    let mut later = text[at..].char_indices().map(|(behind, _)| at + behind);
+    later.nth(characters).unwrap_or(text.len())
+}
+
 /// Where a place in a line is once the `hidden` parts are masked; a place within a part is
 /// `within` its mask.
 fn moved(at: usize, hidden: &[Range<usize>], within: usize) -> usize {
@@ -369,6 +400,25 @@ mod tests {
     fn an_underline_stays_on_its_line_and_below_tabs() {
         let origin = origin("\tx = [\n1,\n]", "[\n1,\n]");
         assert_eq!(Shown(origin).to_string(), "\n  |\n1 | \tx = [\n  | \t    ^");
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let text = format!(
+            "{}<{}>{}",
+            "ä".repeat(300),
+            "é".repeat(300),
+            "ö".repeat(300)
+        );
+        let place = Origin::in_file(&SourceFile::new(Path::new("router.toml"), text), 600..1202);
+        let around = format!("…{}<{}", "ä".repeat(200), "é".repeat(199));
+        let expected = format!(
+            "\n  |\n1 | {around}{}…\n  | {}{}",
+            "é".repeat(101) + ">" + &"ö".repeat(98),
+            " ".repeat(201),
+            "^".repeat(200)
+        );
+        assert_eq!(Shown(place).to_string(), expected);
     }
 
     #[test]

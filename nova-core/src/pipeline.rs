@@ -1,10 +1,12 @@
 //! The path of one request: router, plugins, controller, reply, plugins, response.
 
+mod stage;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
@@ -14,48 +16,65 @@ use crate::body::{ArrivingBody, RequestBody};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::failure::Failed;
+use crate::fallback::{Failure, Resolver};
 use crate::life::Life;
 use crate::log::{self, RequestLine};
 use crate::panic;
-use crate::plugin::{Chain, Deadline, Flow, within};
+use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
-use crate::reply::Rendering;
+use crate::reply::{Rendering, Reply};
 use crate::request::{Head, Request};
 use crate::response::{self, Response};
 use crate::router::{Endpoint, Found, StatusPage, Table, Target};
-use crate::security::Access;
+use crate::security::{Access, NamedSecurity};
+use stage::Stage;
+
+/// A request as it comes from its connection.
+///
+/// It is made before the future that answers it: hyper moves that future, and what a future is given,
+/// it has room for twice.
+pub(crate) struct Received {
+    request: Request,
+    /// Where requests get one.
+    line: Option<Box<RequestLine>>,
+}
 
 impl Core {
-    /// Answers one request. Whatever the app's code does, there is an answer.
-    pub(crate) async fn respond<B: Into<ArrivingBody>>(
+    pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
         request: http::Request<B>,
         peer: Option<SocketAddr>,
-        life: &Life,
-    ) -> Response {
+    ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
+        let (parts, body) = request.into_parts();
+        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
+        Received {
+            request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
+            line: line.map(Box::new),
+        }
+    }
+
+    /// Answers one request. Whatever the app's code does, there is an answer.
+    pub(crate) async fn respond(&self, received: Received, life: &Life) -> Response {
+        let Received { request, line } = received;
+        let span = log::request_span();
+        if line.is_none() && span.is_disabled() {
+            return self.answer(request, life).await;
+        }
         let answer = async {
             // Within the span, so that the line has the correlation id.
             let line = line;
-            let response = self.answer(request, peer, life).await;
+            let response = self.answer(request, life).await;
             if let Some(line) = line {
                 line.answered(response.status());
             }
             response
         };
-        answer.instrument(log::request_span()).await
+        Box::pin(answer.instrument(span)).await
     }
 
-    async fn answer<B: Into<ArrivingBody>>(
-        &self,
-        request: http::Request<B>,
-        peer: Option<SocketAddr>,
-        life: &Life,
-    ) -> Response {
-        let (parts, body) = request.into_parts();
-        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
-        let mut request = Request::new(parts, body, peer, Arc::clone(&self.shared));
-
+    /// What is rare here is behind a pointer: it would make every request's future larger.
+    async fn answer(&self, mut request: Request, life: &Life) -> Response {
         let table = self.shared.router.table();
         let (chain, next) = match table.find(&request) {
             Found::Endpoint(endpoint, bindings) => {
@@ -67,14 +86,19 @@ impl Core {
                 (&endpoint.chain, Next::Endpoint(endpoint))
             }
             Found::Options(allow, chain) => (chain, Next::Options(allow)),
-            other => (&table.global, Next::NoRoute(other)),
+            other => (&table.global, Next::NoRoute(no_route(&other))),
         };
         let mut before = run_before(chain, &mut request).await;
-        if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next) {
-            let deadline = Deadline::of(&request);
-            before = within(deadline, admit(endpoint, &mut request)).await;
-        }
         let deadline = Deadline::of(&request);
+        if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next)
+            && let Some(security) = &endpoint.security
+        {
+            let admit = admit(security, &mut request);
+            before = match deadline {
+                None => admit.await,
+                Some(deadline) => Box::pin(deadline.within(admit)).await,
+            };
+        }
         let asked = Asked {
             core: self,
             table: &table,
@@ -83,27 +107,55 @@ impl Core {
         };
         let answer = match before {
             Ok(Flow::Continue | Flow::Break) => {
-                within(deadline, next.answer(request, &asked)).await
+                let answer = next.answer(request, &asked);
+                match deadline {
+                    None => answer.await,
+                    Some(deadline) => Box::pin(deadline.within(answer)).await,
+                }
             }
-            Ok(Flow::Stop(reply)) => reply.render(asked.rendering()).await.map(Answer::from),
-            Err(error) => Err(error),
+            Ok(Flow::Stop(reply)) => Ok(Answer::Reply(reply)),
+            Err(error) => Err(error.into()),
         };
-        let mut answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => Box::pin(asked.failed(error)).await.into(),
+        let mut switch = None;
+        let response = match answer {
+            Ok(Answer::Reply(reply)) => match reply.render_now(asked.rendering()) {
+                Ok(rendered) => rendered,
+                Err(reply) => {
+                    let render = Box::pin(reply.render(asked.rendering()));
+                    match deadline {
+                        None => render.await,
+                        Some(deadline) => Box::pin(deadline.within(render)).await,
+                    }
+                }
+            },
+            Ok(Answer::Response(response)) => Ok(response),
+            Ok(Answer::Switch(agreed)) => Ok(switch.insert(agreed).response()),
+            Err(failure) => Err(failure),
         };
-        if asked.lacks_page(&answer.response) {
-            Box::pin(asked.give_page(&mut answer.response)).await;
+        let mut response = match response {
+            Ok(response) => response,
+            Err(failure) => {
+                switch = None;
+                Box::pin(asked.failed(failure)).await
+            }
+        };
+        if asked.lacks_page(&response) {
+            Box::pin(asked.give_page(&mut response)).await;
         }
-        run_after(chain, &asked, &mut answer.response).await;
-        keep_sound(&mut answer, &asked).await;
-        let body = answer.response.body_mut();
-        body.sent_by(asked.route(), &asked.head);
-        if let Some((switch, upgrade)) = answer.switch {
-            let socket = switch_protocols(switch, upgrade, &answer.response, life.clone());
+        if !chain.is_empty() {
+            run_after(chain, &asked, &mut response).await;
+        }
+        if response.status().is_informational() && switch.is_none() {
+            let error = Error::internal(format!("a plugin answered with {}", response.status()));
+            response = Box::pin(asked.failed(error.into())).await;
+        }
+        keep_sound(&mut response, &asked.head);
+        response.body_mut().sent_by(asked.route(), &asked.head);
+        if let Some(switch) = switch {
+            let socket = switch_protocols(*switch, &response, life.clone());
             life.track_socket(socket.in_current_span());
         }
-        answer.response
+        response
     }
 }
 
@@ -126,9 +178,77 @@ impl Asked<'_> {
         }
     }
 
-    /// The answer to an error; what the client does not learn is logged.
-    async fn failed(&self, error: Error) -> Response {
-        self.log(&error);
+    /// The answer to a failure: that of the nearest fallback that has one, or the framework's.
+    async fn failed(&self, mut failure: Failure) -> Response {
+        for fallback in self.fallbacks() {
+            match self.resolved(fallback, self.mapped(failure)).await {
+                Ok(response) => return response,
+                Err(handed_on) => failure = handed_on,
+            }
+        }
+        self.unresolved(self.mapped(failure).into_error()).await
+    }
+
+    /// From the controller outwards.
+    fn fallbacks(&self) -> impl Iterator<Item = &Resolver> {
+        let of_controller = match self.endpoint.map(|endpoint| &endpoint.target) {
+            Some(Target::Action(action)) => action.fallback.as_ref(),
+            _ => None,
+        };
+        let of_group = self
+            .endpoint
+            .and_then(|endpoint| endpoint.fallback.as_ref());
+        let of_group = of_group.map(|fallback| &fallback.code);
+        let of_app = self.core.fallback.as_ref();
+        of_controller.into_iter().chain(of_group).chain(of_app)
+    }
+
+    /// What an error of the app's own types means.
+    fn mapped(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Error(error) => self.core.error_mappings.apply(error).into(),
+            value => value,
+        }
+    }
+
+    /// What a fallback makes of a failure; what it hands on, or comes to itself, is a failure again.
+    async fn resolved(&self, fallback: &Resolver, failure: Failure) -> Result<Response, Failure> {
+        let error = failure.error();
+        let error = error.map(|error| (error.status(), error.to_string(), error.headers().clone()));
+        let (status, told, headers) = match error {
+            Some((status, told, headers)) => (Some(status), told, headers),
+            None => (None, String::new(), HeaderMap::new()),
+        };
+        let log = |answer: StatusCode| {
+            if status.is_some() {
+                self.log(answer, &told);
+            }
+        };
+        let failed = |failure: Failure| {
+            log(StatusCode::INTERNAL_SERVER_ERROR);
+            failure
+        };
+        let resolve = panic::catch(async { fallback.resolve(failure, &self.head).await });
+        let mut reply = match resolve.await {
+            Ok(reply) => reply?,
+            Err(message) => {
+                let panicked = format!("the fallback `{}` panicked: {message}", fallback.name());
+                return Err(failed(Error::internal(panicked).into()));
+            }
+        };
+        if let Some(status) = status {
+            reply = reply.or_status(status);
+        }
+        let mut response = reply.render(self.rendering()).await.map_err(failed)?;
+        log(response.status());
+        keep_headers(&mut response, &headers);
+        Ok(response)
+    }
+
+    /// The answer to an error that no fallback has answered; what the client does not learn is
+    /// logged.
+    async fn unresolved(&self, error: Error) -> Response {
+        self.log(error.status(), &error);
         match self.table.status_page(&self.head, error.status()) {
             Some(page) => self.page(page, error).await,
             None => self.without_page(&error),
@@ -174,29 +294,23 @@ impl Asked<'_> {
     async fn page(&self, page: &StatusPage, error: Error) -> Response {
         let error = Arc::new(error);
         let request = Request::again(Arc::clone(&self.head), Arc::clone(&error));
-        let reply = held(Stage::StatusPage, async { page.action.call(request).await });
+        let reply = Stage::StatusPage.run(|| page.action.call(request));
         let rendering = Rendering {
             view: &page.view,
             ..self.rendering()
         };
         let rendered = match reply.await {
             Ok(reply) => reply.or_status(error.status()).render(rendering).await,
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         match rendered {
             Ok(mut response) => {
-                // What the answer has said beside its body, such as `www-authenticate`, is still so.
-                for name in error.headers().keys() {
-                    if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
-                        for value in error.headers().get_all(name) {
-                            response.headers_mut().append(name, value.clone());
-                        }
-                    }
-                }
+                keep_headers(&mut response, error.headers());
                 response
             }
-            Err(error) => {
-                self.log(&error);
+            Err(failure) => {
+                let error = failure.into_error();
+                self.log(error.status(), &error);
                 self.without_page(&error)
             }
         }
@@ -210,14 +324,26 @@ impl Asked<'_> {
         }
     }
 
-    fn log(&self, error: &Error) {
+    /// The level goes by the status of the answer: what is the client's is for those who look.
+    fn log(&self, status: StatusCode, told: &dyn fmt::Display) {
         let (method, path) = (self.head.method(), self.head.path());
-        let status = error.status().as_u16();
-        let route = self.route();
-        if error.status().is_server_error() {
-            error!(%method, path, status, %route, "{error}");
+        let (code, route) = (status.as_u16(), self.route());
+        if status.is_server_error() {
+            error!(%method, path, status = code, %route, "{told}");
         } else {
-            debug!(%method, path, status, %route, "{error}");
+            debug!(%method, path, status = code, %route, "{told}");
+        }
+    }
+}
+
+/// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
+/// place of the error's.
+fn keep_headers(response: &mut Response, headers: &HeaderMap) {
+    for name in headers.keys() {
+        if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+            for value in headers.get_all(name) {
+                response.headers_mut().append(name, value.clone());
+            }
         }
     }
 }
@@ -226,21 +352,30 @@ impl Asked<'_> {
 enum Next<'t> {
     Endpoint(&'t Endpoint),
     Options(&'t HeaderValue),
-    NoRoute(Found<'t>),
+    NoRoute(Error),
 }
 
-/// A response, and what follows it on the connection.
-struct Answer {
-    response: Response,
-    switch: Option<(Switch, OnUpgrade)>,
+/// What comes of it.
+enum Answer {
+    Reply(Reply),
+    Response(Response),
+    Switch(Box<Agreed>),
 }
 
-impl From<Response> for Answer {
-    fn from(response: Response) -> Self {
-        Answer {
-            response,
-            switch: None,
-        }
+/// A switch of protocols that the handler has agreed to.
+struct Agreed {
+    switch: Switch,
+    upgrade: OnUpgrade,
+}
+
+impl Agreed {
+    fn response(&self) -> Response {
+        let mut response = response::empty(StatusCode::SWITCHING_PROTOCOLS);
+        *response.headers_mut() = self.switch.headers.clone();
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        response
     }
 }
 
@@ -252,66 +387,47 @@ impl<'t> Next<'t> {
         }
     }
 
-    async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer> {
+    async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
         match self {
             Next::Options(allow) => {
                 let mut response = response::empty(StatusCode::NO_CONTENT);
                 response.headers_mut().insert(header::ALLOW, allow.clone());
-                Ok(response.into())
+                Ok(Answer::Response(response))
             }
-            Next::NoRoute(found) => Err(no_route(&found)),
+            // What status pages are for; the app's fallbacks are for what its own code gives.
+            Next::NoRoute(error) => Ok(Answer::Response(Box::pin(asked.unresolved(error)).await)),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
-                    // The call itself is inside: what an action does before its first await may
-                    // panic too.
-                    let reply = held(Stage::Controller, async { action.call(request).await });
-                    reply
-                        .await?
-                        .render(asked.rendering())
-                        .await
-                        .map(Answer::from)
+                    let reply = Stage::Controller.run(|| action.call(request));
+                    Ok(Answer::Reply(reply.await?))
                 }
-                Target::Protocol(handler) => open(&**handler, request, asked).await,
+                Target::Protocol(handler) => Ok(Box::pin(open(&**handler, request)).await?),
             },
         }
     }
 }
 
-async fn open(
-    handler: &dyn ProtocolHandler,
-    mut request: Request,
-    asked: &Asked<'_>,
-) -> Result<Answer> {
+async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Answer> {
     let upgrade = request.upgrade.take();
-    match held(Stage::Handler, async { handler.open(request).await }).await? {
-        Opening::Refused(reply) => reply.render(asked.rendering()).await.map(Answer::from),
-        Opening::Switch(switch) => {
-            let Some(upgrade) = upgrade else {
-                return Err(Error::new(400, "this connection cannot switch protocols"));
-            };
-            let mut response = response::empty(StatusCode::SWITCHING_PROTOCOLS);
-            *response.headers_mut() = switch.headers.clone();
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            Ok(Answer {
-                response,
-                switch: Some((switch, upgrade)),
-            })
-        }
+    match Stage::Handler.run(|| handler.open(request)).await? {
+        Opening::Refused(reply) => Ok(Answer::Reply(reply)),
+        Opening::Switch(switch) => match upgrade {
+            Some(upgrade) => Ok(Answer::Switch(Box::new(Agreed { switch, upgrade }))),
+            None => Err(Error::new(400, "this connection cannot switch protocols")),
+        },
     }
 }
 
 /// Waits until hyper has sent the 101 and hands the connection over.
 fn switch_protocols(
-    switch: Switch,
-    upgrade: OnUpgrade,
+    agreed: Agreed,
     response: &Response,
     life: Life,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let agreed = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let Agreed { switch, upgrade } = agreed;
+    let is_sent = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     async move {
-        let upgraded = if agreed {
+        let upgraded = if is_sent {
             upgrade.await.map_err(std::io::Error::other)
         } else {
             drop(upgrade);
@@ -328,9 +444,12 @@ fn switch_protocols(
 async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     for plugin in chain.iter() {
         let deadline = Deadline::of(request);
-        let before = async { plugin.code.pre_request(request).await };
-        let before = held(Stage::Plugin(&plugin.name), before);
-        match within(deadline, before).await? {
+        let before = Stage::Plugin(&plugin.name).run(|| plugin.code.pre_request(request));
+        let flow = match deadline {
+            None => before.await?,
+            Some(deadline) => Box::pin(deadline.within(before)).await?,
+        };
+        match flow {
             Flow::Continue => {}
             Flow::Break => break,
             stop @ Flow::Stop(_) => return Ok(stop),
@@ -339,13 +458,10 @@ async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
     Ok(Flow::Continue)
 }
 
-/// Asks the security function of the route, if its group has one.
-async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
-    let Some(security) = &endpoint.security else {
-        return Ok(Flow::Continue);
-    };
-    let check = async { security.code.check(request).await };
-    match held(Stage::Security(&security.name), check).await? {
+/// Asks the security function of the route.
+async fn admit(security: &NamedSecurity, request: &mut Request) -> Result<Flow> {
+    let stage = Stage::Security(&security.name);
+    match stage.run(|| security.code.check(request)).await? {
         Access::Granted => Ok(Flow::Continue),
         Access::GrantedAs(data) => {
             request.auth_data = Some(data);
@@ -357,63 +473,32 @@ async fn admit(endpoint: &Endpoint, request: &mut Request) -> Result<Flow> {
 
 async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
-        let after = async { plugin.code.post_request(&asked.head, response).await };
-        match held(Stage::Plugin(&plugin.name), after).await {
+        let stage = Stage::Plugin(&plugin.name);
+        let after = stage.run(|| plugin.code.post_request(&asked.head, response));
+        match after.await {
             Ok(Flow::Continue) => {}
             Ok(Flow::Break) => break,
             Ok(Flow::Stop(reply)) => {
-                match Box::pin(reply.render(asked.rendering())).await {
-                    Ok(reply) => *response = reply,
-                    Err(error) => *response = Box::pin(asked.failed(error)).await,
-                }
+                let rendered = Box::pin(reply.render(asked.rendering())).await;
+                *response = match rendered {
+                    Ok(instead) => instead,
+                    Err(failure) => Box::pin(asked.failed(failure)).await,
+                };
                 break;
             }
-            Err(error) => *response = Box::pin(asked.failed(error)).await,
+            Err(error) => *response = Box::pin(asked.failed(error.into())).await,
         }
     }
 }
 
-/// Puts right what a plugin has put into a response that would break the connection.
-async fn keep_sound(answer: &mut Answer, asked: &Asked<'_>) {
-    let status = answer.response.status();
-    if status.is_informational() && answer.switch.is_none() {
-        let error = Error::internal(format!("a plugin answered with {status}"));
-        answer.response = Box::pin(asked.failed(error)).await;
-    }
-    let headers = answer.response.headers_mut();
+/// Puts right what a plugin has put into a response that would break the connection, and adds the
+/// session's cookie.
+fn keep_sound(response: &mut Response, head: &Head) {
+    let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    if let Some(cookie) = asked.head.session_cookie() {
+    if let Some(cookie) = head.session_cookie() {
         headers.append(header::SET_COOKIE, cookie);
-    }
-}
-
-/// Whose code runs.
-enum Stage<'s> {
-    Plugin(&'s str),
-    Security(&'s str),
-    Controller,
-    Handler,
-    StatusPage,
-}
-
-impl fmt::Display for Stage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Stage::Plugin(name) => write!(f, "the plugin `{name}`"),
-            Stage::Security(name) => write!(f, "the security function `{name}`"),
-            Stage::Controller => f.write_str("the controller"),
-            Stage::Handler => f.write_str("the handler"),
-            Stage::StatusPage => f.write_str("the status page"),
-        }
-    }
-}
-
-/// Runs a stage of the app's code; a panic in it is an error.
-async fn held<T>(stage: Stage<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match panic::catch(work).await {
-        Ok(result) => result,
-        Err(message) => Err(Error::internal(format!("{stage} panicked: {message}"))),
     }
 }
 

@@ -43,7 +43,7 @@ pub use request::{RequestOptions, RequestPlugin};
 pub use running::{PluginContext, PluginFailed};
 pub(crate) use running::{PluginLife, Running};
 pub use secure_headers::{Frames, SecureHeadersOptions, SecureHeadersPlugin};
-pub(crate) use timeout::{Deadline, within};
+pub(crate) use timeout::Deadline;
 pub use timeout::{TimeoutOptions, TimeoutPlugin};
 
 /// Code that runs before and after the controller of every route in a group.

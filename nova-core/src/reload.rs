@@ -76,45 +76,58 @@ impl Core {
     }
 }
 
-/// Waits for ever, and keeps the watcher alive.
-async fn pending(_watcher: Option<RecommendedWatcher>) {
-    std::future::pending().await
+/// What reloads an app. It notices what is saved from the moment it is made.
+pub(crate) struct Reloading {
+    core: Arc<Core>,
+    saves: mpsc::Receiver<()>,
+    /// `None` where nothing tells of saves.
+    _watcher: Option<RecommendedWatcher>,
 }
 
-/// Reloads whenever `asked` says so, and in `dev` whenever a file is saved. It never ends.
-pub(crate) async fn keep_reloading(core: &Arc<Core>, log: &Log, mut asked: mpsc::Receiver<()>) {
-    let (saved, mut saves) = mpsc::channel(1);
-    let watcher = match core.config.environment {
-        Environment::Dev => watch(core, saved),
-        Environment::Prod => None,
-    };
-    let mut failed_before = false;
-    loop {
-        let asked = tokio::select! {
-            Some(()) = asked.recv() => true,
-            Some(()) = saves.recv() => {
-                sleep(SETTLED).await;
-                let _ = saves.try_recv();
-                false
-            }
-            else => return pending(watcher).await,
-        };
-        let reloaded = {
-            let core = Arc::clone(core);
-            spawn_blocking(move || core.reload()).await
-        };
-        match reloaded {
-            Ok(Ok(changes)) => {
-                if asked || failed_before || !changes.is_empty() {
-                    log.tell(&format!("reloaded: {changes}"));
+impl Reloading {
+    /// Watches the files of the app, in `dev`.
+    pub(crate) fn of(core: &Arc<Core>) -> Self {
+        let (saved, saves) = mpsc::channel(1);
+        Reloading {
+            core: Arc::clone(core),
+            saves,
+            _watcher: match core.config.environment {
+                Environment::Dev => watch(core, saved),
+                Environment::Prod => None,
+            },
+        }
+    }
+
+    /// Reloads whenever `asked` says so, and when a file is saved. It never ends.
+    pub(crate) async fn run(mut self, log: &Log, mut asked: mpsc::Receiver<()>) {
+        let mut failed_before = false;
+        loop {
+            let asked = tokio::select! {
+                Some(()) = asked.recv() => true,
+                Some(()) = self.saves.recv() => {
+                    sleep(SETTLED).await;
+                    let _ = self.saves.try_recv();
+                    false
                 }
-                failed_before = false;
+                else => return std::future::pending().await,
+            };
+            let reloaded = {
+                let core = Arc::clone(&self.core);
+                spawn_blocking(move || core.reload()).await
+            };
+            match reloaded {
+                Ok(Ok(changes)) => {
+                    if asked || failed_before || !changes.is_empty() {
+                        log.tell(&format!("reloaded: {changes}"));
+                    }
+                    failed_before = false;
+                }
+                Ok(Err(mistakes)) => {
+                    log.say_error(&format!("nothing is reloaded\n\n{mistakes}"));
+                    failed_before = true;
+                }
+                Err(panicked) => error!("a reload panicked: {panicked}"),
             }
-            Ok(Err(mistakes)) => {
-                log.say_error(&format!("nothing is reloaded\n\n{mistakes}"));
-                failed_before = true;
-            }
-            Err(panicked) => error!("a reload panicked: {panicked}"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub use into_reply::{IntoError, IntoReply};
 pub(crate) use render::Rendering;
 
 /// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],
-/// [`html`], [`bytes`], [`stream`] or [`sendfile`]; or by [`value`], from a type of the app's own.
+/// [`html`], [`bytes()`], [`stream`] or [`sendfile`]; or by [`value`], from a type of the app's own.
 ///
 /// Each form but `redirect` is also a method, for behind [`status`]. Status, headers and body may
 /// come in any order.

@@ -1,9 +1,8 @@
 //! The `main` of an app.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,10 +10,11 @@ use tracing::{debug, info};
 
 use crate::app::{self, App};
 use crate::build_error::BuildErrors;
+use crate::command::Command;
 use crate::config::Config;
 use crate::error::Error;
 use crate::log::Log;
-use crate::reload::keep_reloading;
+use crate::reload::Reloading;
 use crate::server;
 
 /// Builds the app and serves it until it is told to stop: all that `main` has to do.
@@ -50,6 +50,9 @@ use crate::server;
 /// [`[log]`](crate::LogConfig) table and the variable `RUST_LOG` decide otherwise. At `debug`, it
 /// begins with the settings that are not defaults, and where each of them was set.
 ///
+/// With the variable `NOVA_COMMAND` set, it does not serve the app, but answers a [`Command`]: its
+/// routes, or which of them answers a request and why the others do not.
+///
 /// The exit code is 0 after such a stop. It is 1 when the app cannot be built, when it cannot
 /// listen, when a service has failed too often, and after a second signal; what is wrong, and
 /// what to do, is on standard error.
@@ -69,10 +72,14 @@ where
     };
     let code = runtime.block_on(async {
         match app().await {
-            Ok(app) => {
-                log.apply(&app.config().log);
-                serve(app, &log).await
-            }
+            Ok(app) => match Command::asked() {
+                Ok(None) => {
+                    log.apply(&app.config().log);
+                    serve(app, &log).await
+                }
+                Ok(Some(command)) => answer(&command, &app),
+                Err(wrong) => failure(&log, &wrong),
+            },
             Err(error) => match error.into() {
                 error if error.downcast_ref::<BuildErrors>().is_some() => {
                     failure(&log, &format!("the app cannot be built\n\n{error}"))
@@ -85,6 +92,16 @@ where
     runtime.shutdown_timeout(Duration::from_secs(1));
     log.end();
     code
+}
+
+fn answer(command: &Command, app: &App) -> ExitCode {
+    let (answer, is_good) = command.answer(app);
+    // Who has closed standard output, as `head` does, has read enough.
+    let _ = io::stdout().write_all(answer.as_bytes());
+    match is_good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 async fn serve(app: App, log: &Log) -> ExitCode {
@@ -104,11 +121,10 @@ async fn serve(app: App, log: &Log) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failure(log, &format!("signals cannot be received: {error}")),
     };
+    let (reload, reloads) = tokio::sync::mpsc::channel(1);
+    let mut reloading = std::pin::pin!(Reloading::of(&app.core).run(log, reloads));
     announce(&listener, config, log);
 
-    let core = Arc::clone(&app.core);
-    let (reload, reloads) = tokio::sync::mpsc::channel(1);
-    let mut reloading = std::pin::pin!(keep_reloading(&core, log, reloads));
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let served = app.serve(listener, async {

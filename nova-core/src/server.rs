@@ -2,6 +2,8 @@
 
 mod connection;
 mod cork;
+mod patience;
+mod under_way;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,18 +1,35 @@
 //! The word that the app stops.
 
-use tokio_util::sync::CancellationToken;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Tells services and connections when the app stops. Clones tell the same.
 #[derive(Debug, Clone)]
-pub struct Stopping(CancellationToken);
+pub struct Stopping(Arc<Word>);
+
+#[derive(Debug)]
+struct Word {
+    token: CancellationToken,
+    /// The same, without a lock.
+    is_said: AtomicBool,
+}
 
 impl Stopping {
     pub(crate) fn new() -> Self {
-        Stopping(CancellationToken::new())
+        Stopping(Arc::new(Word {
+            token: CancellationToken::new(),
+            is_said: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn stop(&self) {
-        self.0.cancel();
+        self.0.is_said.store(true, Ordering::Release);
+        self.0.token.cancel();
     }
 
     /// Waits until the app stops; returns at once if it does already.
@@ -20,11 +37,49 @@ impl Stopping {
     /// # Cancel safety
     /// It can be dropped and called again.
     pub async fn wait(&self) {
-        self.0.cancelled().await;
+        self.0.token.cancelled().await;
     }
 
     /// Whether the app stops.
     pub fn is_stopping(&self) -> bool {
-        self.0.is_cancelled()
+        self.0.is_said.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn listener(&self) -> Listener {
+        Listener {
+            stopping: self.clone(),
+            wait: Box::pin(self.0.token.clone().cancelled_owned()),
+            waker: None,
+        }
+    }
+}
+
+/// [`Stopping::wait`] for who is polled often. Each poll of that takes two locks which all
+/// connections share; this one takes them once, and looks at a flag from then on.
+pub(crate) struct Listener {
+    stopping: Stopping,
+    wait: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Who is woken when the word is said.
+    waker: Option<Waker>,
+}
+
+impl Listener {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.stopping.is_stopping() {
+            return Poll::Ready(());
+        }
+        match &self.waker {
+            Some(waker) if waker.will_wake(context.waker()) => Poll::Pending,
+            _ => {
+                self.waker = Some(context.waker().clone());
+                self.wait.as_mut().poll(context)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
     }
 }

@@ -67,9 +67,27 @@ async fn a_view_makes_the_path_of_a_named_route() {
     let text = r#"<a href="{{ path_for("note", version="v1", id=id) }}">"#;
     let client = TestClient::new(with_view(text).build().unwrap());
     let page = client.get("/page").await;
-    // The slash is escaped for HTML, too.
-    let path = page.text().replace("&#x2f;", "/");
-    assert_eq!(path, r#"<a href="/api/v1/notes/7%268">"#);
+    assert_eq!(page.text(), r#"<a href="/api/v1/notes/7%268">"#);
+}
+
+#[tokio::test]
+async fn a_path_in_a_view_is_what_the_kind_of_the_view_wants() {
+    for (name, expected) in [
+        ("page.html", "/a&amp;b&#39;c"),
+        ("page.js", "\"/a\\u0026b'c\""),
+        ("page.txt", "/a&b'c"),
+    ] {
+        let folder = tempfile::tempdir().unwrap().keep();
+        fs::write(folder.join(name), "{{ path_for('odd') }}").unwrap();
+        let app = App::builder()
+            .views(folder)
+            .route(("/a&b'c", show, methods(["get"]).name("odd")))
+            .route(("/page", move |_: Request| async move {
+                view(&serde_json::json!({})).named(name)
+            }));
+        let client = TestClient::new(app.build().unwrap());
+        assert_eq!(client.get("/page").await.text(), expected, "{name}");
+    }
 }
 
 #[test]
@@ -93,6 +111,21 @@ fn a_view_that_names_no_route_or_no_binding_is_told_at_build() {
         let errors = with_view(text).build().unwrap_err().to_string();
         assert!(errors.contains(said), "{said}\nis not in\n{errors}");
     }
+}
+
+#[test]
+fn a_mistake_in_a_route_is_not_told_of_the_views_that_name_it() {
+    let app = with_view("{{ path_for('late') }}").route((
+        "/late",
+        "nobody",
+        methods(["get"]).name("late"),
+    ));
+    let errors = app.build().unwrap_err().to_string();
+    assert!(
+        errors.contains("no action is registered as `nobody`"),
+        "{errors}"
+    );
+    assert!(!errors.contains("late`"), "{errors}");
 }
 
 #[test]

@@ -73,6 +73,25 @@ async fn a_content_type_in_any_spelling_takes_the_place_of_the_usual_one() {
 }
 
 #[tokio::test]
+async fn a_page_has_the_status_and_the_type_that_its_reply_has() {
+    let views = tempfile::tempdir().unwrap();
+    std::fs::write(views.path().join("feed.html"), "<feed>{{ title }}</feed>").unwrap();
+    let page = |_: Request| async {
+        let page = status(203).view(&json!({ "title": "'" })).named("feed");
+        page.header("content-type", "application/atom+xml")
+    };
+    let app = App::builder().views(views.path()).route(("/", page));
+    let response = TestClient::new(app.build().unwrap()).post("/").await;
+
+    assert_eq!(response.status(), 203);
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/atom+xml")
+    );
+    assert_eq!(response.text(), "<feed>&#x27;</feed>");
+}
+
+#[tokio::test]
 async fn status_headers_and_body_come_in_any_order() {
     for answer in [
         (|| status(202).header("x-a", "b").json(&1)) as fn() -> Reply,

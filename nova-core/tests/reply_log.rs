@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::stream;
 use nova_core::testing::TestClient;
-use nova_core::{App, Reply, Request, sendfile, value};
+use nova_core::{App, Failure, Fallback, Head, Reply, Request, Result, sendfile, status, value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -25,6 +25,24 @@ struct Xml;
 
 async fn unknown(_request: Request) -> Reply {
     value(Xml)
+}
+
+async fn fail(request: Request) -> Result<()> {
+    let query = request.uri().query().unwrap_or_default();
+    Err(io::Error::other(format!("a cause: {query}")).into())
+}
+
+/// Answers errors with `known` in them with a 404, and panics about those with `panic`.
+struct Known;
+
+impl Fallback for Known {
+    async fn resolve(&self, failure: Failure, _head: &Head) -> Result<Reply, Failure> {
+        match failure.error().map(ToString::to_string) {
+            Some(told) if told.contains("panic") => panic!("in the fallback"),
+            Some(told) if told.contains("known") => Ok(status(404).text("not here")),
+            _ => Err(failure),
+        }
+    }
 }
 
 /// Keeps what is logged.
@@ -66,7 +84,9 @@ async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
         .action("missing", missing)
         .route(("/export/{id}", "reports::export"))
         .route(("/missing", "missing"))
-        .route(("/unknown", unknown));
+        .route(("/unknown", unknown))
+        .route(("/fail", fail))
+        .fallback(Known);
     let client = TestClient::new(app.build().unwrap());
     let mut connection = client.connect();
     let request = b"GET /export/7 HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -75,6 +95,8 @@ async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
     connection.read_to_string(&mut answer).await.unwrap();
     assert_eq!(client.get("/missing").await.status(), 404);
     assert_eq!(client.get("/unknown").await.status(), 500);
+    assert_eq!(client.get("/fail?known").await.status(), 404);
+    assert_eq!(client.get("/fail?panic").await.status(), 500);
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let id = answer.split("x-correlation-id: ").nth(1).unwrap();
@@ -97,4 +119,20 @@ async fn the_log_has_the_route_of_a_broken_stream_and_what_a_reply_lacks() {
 
     let unknown = log.lines().find(|line| line.contains("reply_log::Xml"));
     assert!(unknown.unwrap().contains(".reply_handler("), "{log}");
+
+    // What a fallback answers counts as much as its answer does.
+    for (told, level) in [
+        ("a cause: known", "DEBUG"),
+        ("a cause: panic", "ERROR"),
+        (
+            "the fallback `reply_log::Known` panicked: in the fallback",
+            "ERROR",
+        ),
+    ] {
+        let line = log.lines().find(|line| line.contains(told));
+        assert!(
+            line.is_some_and(|line| line.contains(level)),
+            "{told}: {log}"
+        );
+    }
 }

@@ -6,7 +6,10 @@
 )]
 
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{App, AppBuilder, Environment, Group, IntoRoute, Request, Result, methods, text};
+use nova_core::{
+    App, AppBuilder, Environment, Group, IntoRoute, Request, Result, RouteOptions, controller,
+    methods, text,
+};
 
 /// An app of these routes, each of which answers with its own pattern and what it bound.
 fn client<R: IntoRoute>(routes: impl IntoIterator<Item = R>) -> TestClient {
@@ -222,4 +225,44 @@ async fn a_binding_that_is_no_number_is_404_and_an_unknown_name_500() {
     let response = client.get("/n/x").await;
     assert!(response.text().contains("`id` in the path is no integer"));
     assert_eq!(get(&client, "/u/7").await, "500");
+}
+
+struct Greeter;
+
+controller!("greeter" => Greeter { greet } routes [
+    ("/greet/{name}", "greet", methods(["get"])),
+    ("/others", "other::one", RouteOptions::default()),
+    (404, "greet"),
+]);
+
+impl Greeter {
+    async fn greet(&self, request: Request) -> Result<String> {
+        request.binding("name")
+    }
+}
+
+#[tokio::test]
+async fn a_controller_brings_its_own_routes() {
+    let app = App::builder()
+        .controller(Greeter)
+        .action("other::one", |_| async { text("one") });
+    let client = TestClient::new(app.build().unwrap());
+
+    assert_eq!(get(&client, "/greet/ann").await, "ann");
+    assert_eq!(get(&client, "/others").await, "one");
+    assert_eq!(client.post("/greet/ann").await.status(), 405);
+}
+
+#[test]
+fn a_controllers_own_route_that_is_another_ones_too_names_both_places() {
+    let app = App::builder()
+        .controller(Greeter)
+        .action("other::one", |_| async { text("one") })
+        .route(("/greet/{id}", "other::one"));
+    let errors = app.build().unwrap_err().to_string();
+    assert!(
+        errors.contains("another route answers some methods of `/greet/{id}`"),
+        "{errors}"
+    );
+    assert_eq!(errors.matches("tests/route.rs:").count(), 2, "{errors}");
 }

@@ -293,6 +293,52 @@ async fn a_client_that_does_not_read_is_not_read_from_any_more() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_sends_no_request_for_ten_seconds_is_left() {
+    for (sent, last_words) in [
+        ("", ""),
+        ("GET / HTTP/1.1\r\nhos", "HTTP/1.1 408 Request Timeout\r\n"),
+    ] {
+        let client = TestClient::new(App::builder().build().unwrap());
+        let mut stream = client.connect();
+        let start = Instant::now();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut received = String::new();
+        stream.read_to_string(&mut received).await.unwrap();
+
+        assert_eq!(start.elapsed().as_secs(), 10);
+        assert!(received.starts_with(last_words), "{received}");
+        assert_eq!(received.is_empty(), last_words.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ten_seconds_begin_when_the_answer_before_has_left() {
+    let app = App::builder()
+        .action("slow", |_| async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            text("slow")
+        })
+        .route(("/", "slow"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = client.connect();
+    let start = Instant::now();
+    for _ in 0..2 {
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"slow") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+        tokio::time::sleep(Duration::from_secs(9)).await;
+    }
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+
+    assert_eq!(start.elapsed().as_secs(), 2 * 60 + 9 + 10);
+}
+
 #[tokio::test]
 async fn a_head_over_the_limits_is_431() {
     for headers in [

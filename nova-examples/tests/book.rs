@@ -195,7 +195,7 @@ fn every_include_finds_something() {
             includes += 1;
         }
         assert_eq!(
-            text.matches("{{").count(),
+            text.matches("{{#").count(),
             text.matches(INCLUDE).count(),
             "{}: something else than an include",
             page.display()

@@ -209,6 +209,11 @@ async fn notes_are_written_changed_and_deleted_by_forms_and_everybody_hears_of_i
             .form(&form)
             .await;
         assert_eq!(response.status(), 404, "{method} {path}");
+        // The status page of the group, for people.
+        assert!(
+            response.text().contains("<h1>Not here</h1>"),
+            "{method} {path}"
+        );
     }
 }
 

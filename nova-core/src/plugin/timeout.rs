@@ -1,12 +1,9 @@
 //! The `timeout` plugin: how long an answer may take to begin.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Flow, Plugin, PluginInfo};
 use crate::config::some_time;
@@ -80,24 +77,15 @@ impl Deadline {
     pub(crate) fn of(head: &Head) -> Option<Self> {
         head.extensions().get().copied()
     }
-}
 
-/// Does `work` until the deadline, if there is one.
-pub(crate) async fn within<T>(
-    deadline: Option<Deadline>,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut work = pin!(work);
-    let mut alarm = deadline.map(|Deadline(due)| Box::pin(sleep_until(due)));
-    poll_fn(|context| {
-        let done = work.as_mut().poll(context);
-        if done.is_pending()
-            && let Some(alarm) = &mut alarm
-            && alarm.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Err(Error::new(503, "the answer took too long")));
+    /// Does `work`, until it is too late.
+    pub(crate) async fn within<T, E: From<Error>>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match timeout_at(self.0, work).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::new(503, "the answer took too long").into()),
         }
-        done
-    })
-    .await
+    }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use http::header::SET_COOKIE;
 
-use super::{IntoReply, Rendering, Reply};
+use super::{Content, IntoReply, Rendering, Reply};
 use crate::build_error::{BuildError, NameKind};
 use crate::error::{Error, Result};
+use crate::fallback::Failure;
 use crate::origin::Origin;
 use crate::panic;
 use crate::protocol::BoxFuture;
@@ -89,18 +90,31 @@ impl ReplyHandlers {
 }
 
 impl Reply {
+    /// What is wrong with a reply whose value nobody renders.
+    pub(crate) fn without_handler(&self) -> Error {
+        let Content::Value(Value { type_name, .. }) = &self.content else {
+            return Error::internal("a fallback has handed on a reply that is no value");
+        };
+        Error::internal(format!(
+            "nothing renders a `{type_name}`: register what does with \
+             `.reply_handler(|value: {type_name}, head| async …)`"
+        ))
+    }
+
     /// What the handler makes of `value`, with the status and the headers of this reply.
     ///
     /// # Errors
-    /// The type has no handler, or the handler fails, panics, or answers with a value again.
-    pub(super) async fn handled(mut self, value: Value, with: Rendering<'_>) -> Result<Reply> {
-        let Value { value, type_name } = value;
-        let Some((handler, _)) = with.replies.0.get(&(*value).type_id()) else {
-            return Err(Error::internal(format!(
-                "nothing renders a `{type_name}`: register what does with \
-                 `.reply_handler(|value: {type_name}, head| async …)`"
-            )));
+    /// The type has no handler, and so the reply comes back. Or the handler fails or panics.
+    pub(super) async fn handled(
+        mut self,
+        value: Value,
+        with: Rendering<'_>,
+    ) -> Result<Reply, Failure> {
+        let Some((handler, _)) = with.replies.0.get(&(*value.value).type_id()) else {
+            let again = self.with_content(Content::Value(value));
+            return Err(Failure::Value(Box::new(again)));
         };
+        let Value { value, type_name } = value;
         let head = Arc::clone(with.head);
         let made = panic::catch(async { handler(value, head).await }).await;
         let mut reply = made.unwrap_or_else(|message| {

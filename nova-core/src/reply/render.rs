@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::{Content, Reply, ReplyHandlers};
 use crate::error::Result;
+use crate::fallback::Failure;
 use crate::plugin::page_context;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
@@ -28,19 +29,32 @@ impl Reply {
     /// The answer to a request.
     ///
     /// # Errors
-    /// The first mistake in making the reply, or why it cannot be rendered.
-    pub(crate) async fn render(mut self, with: Rendering<'_>) -> Result<Response> {
-        self = self.sound()?;
-        // What waits is behind a pointer: it would make every request's future larger.
-        if let Content::Value(value) = self.content {
-            self.content = Content::Empty;
-            self = Box::pin(self.handled(value, with)).await?.sound()?;
+    /// The first mistake in making the reply, or why it cannot be rendered; the reply itself, if it
+    /// has a value without a handler.
+    pub(crate) async fn render(mut self, with: Rendering<'_>) -> Result<Response, Failure> {
+        loop {
+            self = match self.render_now(with) {
+                Ok(rendered) => return rendered,
+                Err(waiting) => waiting.nearer(with).await?,
+            };
+        }
+    }
+
+    /// The same for what need not wait, as most replies; it makes every request's future smaller. What
+    /// has to wait for a file or for a handler is given back.
+    pub(crate) fn render_now(
+        mut self,
+        with: Rendering<'_>,
+    ) -> Result<Result<Response, Failure>, Self> {
+        if let Some(mistake) = self.mistake {
+            return Ok(Err(mistake.into()));
         }
         // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content.
-        if let Some(204 | 205 | 304) = self.status.as_ref().map(StatusCode::as_u16) {
+        if let Some(204 | 205 | 304) = self.status.as_ref().map(StatusCode::as_u16)
+            && !matches!(self.content, Content::Value(_))
+        {
             self.content = Content::Empty;
         }
-        let fixed = |content_type| Some(HeaderValue::from_static(content_type));
         let mut usual = StatusCode::OK;
         let (body, content_type) = match self.content {
             Content::Empty | Content::Redirect => (ResponseBody::empty(), None),
@@ -48,36 +62,47 @@ impl Reply {
                 if with.head.method() == Method::POST {
                     usual = StatusCode::CREATED;
                 }
-                (bytes.into(), fixed("application/json"))
+                (bytes.into(), Some("application/json"))
             }
-            Content::Bytes(bytes, content_type) => (bytes.into(), fixed(content_type)),
+            Content::Bytes(bytes, content_type) => (bytes.into(), Some(content_type)),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
                 let context = page_context(with.head, context);
-                let (page, content_type) = with.views.load().render(name, &context)?;
-                (Bytes::from(page).into(), fixed(content_type))
+                match with.views.load().render(name, &context) {
+                    Ok((page, content_type)) => (Bytes::from(page).into(), Some(content_type)),
+                    Err(error) => return Ok(Err(error.into())),
+                }
             }
-            Content::Stream(body) => (body, fixed("application/octet-stream")),
-            Content::File(file) => {
-                let content_type = file.content_type();
-                (Box::pin(file.open()).await?, Some(content_type))
-            }
-            Content::Value(again) => return Err(again.answers_a_value()),
+            Content::Stream(body) => (body, Some("application/octet-stream")),
+            Content::File(_) | Content::Value(_) => return Err(self),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.unwrap_or(usual);
         *response.headers_mut() = self.headers;
         if let Some(content_type) = content_type {
+            let content_type = HeaderValue::from_static(content_type);
             let headers = response.headers_mut();
             headers.entry(CONTENT_TYPE).or_insert(content_type);
         }
-        Ok(response)
+        Ok(Ok(response))
     }
 
-    fn sound(self) -> Result<Self> {
-        match self.mistake {
-            Some(mistake) => Err(mistake),
-            None => Ok(self),
+    /// What comes of a file or a value: a stream, or what the handler says.
+    async fn nearer(mut self, with: Rendering<'_>) -> Result<Self, Failure> {
+        match std::mem::replace(&mut self.content, Content::Empty) {
+            Content::Value(value) => match self.handled(value, with).await? {
+                Reply {
+                    content: Content::Value(again),
+                    ..
+                } => Err(again.answers_a_value().into()),
+                reply => Ok(reply),
+            },
+            Content::File(file) => {
+                let content_type = file.content_type();
+                self.headers.entry(CONTENT_TYPE).or_insert(content_type);
+                Ok(self.with_content(Content::Stream(file.open().await?)))
+            }
+            content => Ok(self.with_content(content)),
         }
     }
 }

@@ -258,7 +258,7 @@ impl Body for ResponseBody {
 impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Inner::Full(bytes) => write!(f, "ResponseBody({:?} bytes)", bytes.size_hint().exact()),
+            Inner::Full(bytes) => write!(f, "ResponseBody({} bytes)", bytes.size_hint().lower()),
             Inner::Flowing(_) => f.write_str("ResponseBody(a stream)"),
         }
     }

@@ -51,7 +51,8 @@ fn listed(table: &Table) -> BTreeMap<String, (&RouteInfo, String)> {
         )
     };
     let routes = table.routes.iter().map(|route| {
-        let more = format!("{:?} {:?}", route.limits, route.extra);
+        let fallback = route.fallback.as_ref().map(|fallback| &fallback.name);
+        let more = format!("{:?} {:?} {fallback:?}", route.limits, route.extra);
         (&route.info, way(&route.info, Some(&route.chain), more))
     });
     let pages = table.pages.iter();

@@ -18,6 +18,7 @@ use super::table::{Matcher, Table};
 use super::tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::Environment;
+use crate::fallback::NamedFallback;
 use crate::origin::Origin;
 use crate::plugin::{Chain, check_order};
 use crate::security::NamedSecurity;
@@ -88,6 +89,7 @@ struct Inherited<'g> {
     host: Option<Host>,
     chain: Chain,
     security: Option<&'g NamedSecurity>,
+    fallback: Option<&'g NamedFallback>,
     limits: Limits,
     /// Whether the group is for this environment.
     counts: bool,
@@ -161,6 +163,7 @@ impl Compiler<'_> {
             host: group.host.clone().flatten(),
             chain: self.chain(group, global),
             security: group.security.as_ref(),
+            fallback: group.fallback.as_ref(),
             limits: group.limits,
             counts: wanted.is_none_or(|wanted| wanted.contains(&environment))
                 // A host that could not be read is not all hosts.
@@ -265,6 +268,7 @@ impl Compiler<'_> {
             view: view(&route.handler),
             chain: Arc::clone(&group.chain),
             security: group.security.cloned(),
+            fallback: group.fallback.cloned(),
             limits: group.limits,
             extra: route.extra.clone(),
             target,

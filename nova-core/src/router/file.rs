@@ -19,13 +19,14 @@ use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 8] = [
+const GROUP: [&str; 9] = [
     "prefix",
     "host",
     "env",
     "plugins",
     "plugins_add",
     "security",
+    "fallback",
     "limits",
     "routes",
 ];
@@ -121,6 +122,12 @@ impl Reader<'_> {
                     added = Some((self.plugins(setting), origin));
                 }
                 "security" => group.security = self.security(setting.value),
+                "fallback" => {
+                    let name = self.string(setting.value, "a fallback", "\"note_errors\"");
+                    group.fallback = name.and_then(|(name, origin)| {
+                        self.registry.fallback(&name, &origin, self.errors)
+                    });
+                }
                 "limits" => group.limits = self.limits(setting),
                 "routes" => {
                     let routes = self.array(setting, "a list of routes, each a `[path, handler]`");

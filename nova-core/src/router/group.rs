@@ -33,6 +33,7 @@ pub struct Group {
     plugins: Option<Vec<GroupPlugin>>,
     plugins_add: Vec<GroupPlugin>,
     security: Option<(String, Origin)>,
+    fallback: Option<(String, Origin)>,
     limits: Limits,
     routes: Vec<(Route, Origin)>,
 }
@@ -173,6 +174,7 @@ impl Group {
             plugins: None,
             plugins_add: Vec::new(),
             security: None,
+            fallback: None,
             limits: Limits::default(),
             routes: Vec::new(),
         }
@@ -265,6 +267,15 @@ impl Group {
         self
     }
 
+    /// Asks the [fallback](crate::Fallback) that is registered under this name when an action of
+    /// the group does not answer, and the fallback of its controller neither.
+    #[must_use]
+    #[track_caller]
+    pub fn fallback(mut self, name: impl Into<String>) -> Self {
+        self.fallback = Some((name.into(), Origin::caller()));
+        self
+    }
+
     /// Adds a route: `(path, handler)` or `(path, handler, options)`; or `(404, handler)`, who
     /// answers below the group's prefix where an answer with that status has no body.
     #[must_use]
@@ -291,6 +302,9 @@ impl Group {
         let security = self
             .security
             .map(|(name, origin)| registry.security(&name, &origin, errors));
+        let fallback = self
+            .fallback
+            .map(|(name, origin)| registry.fallback(&name, &origin, errors));
         let host = self.host.map(|(host, origin)| {
             let read = Host::parse(&host);
             let wrong = |message| BuildError::WrongValue { message, origin };
@@ -319,6 +333,7 @@ impl Group {
         let routes = self.routes.into_iter();
         GroupSpec {
             security: security.flatten(),
+            fallback: fallback.flatten(),
             prefix: self
                 .prefix
                 .map(|(path, origin)| Some(PathSpec { path, origin })),
@@ -342,6 +357,16 @@ fn registered<N: Into<String>>(
 }
 
 impl Route {
+    /// The same route, whose handler is an action of this controller unless it names another.
+    pub(crate) fn of_controller(mut self, controller: &str) -> Self {
+        if let Handler::Named(name) = &mut self.handler
+            && !name.contains("::")
+        {
+            *name = format!("{controller}::{name}");
+        }
+        self
+    }
+
     fn into_spec(self, origin: Origin, errors: &mut Vec<BuildError>) -> RouteSpec {
         let place = |name: String| (name, origin.clone());
         let options = self.options;
@@ -370,6 +395,13 @@ impl Route {
             extra: extra.map(Arc::new),
             origin: origin.clone(),
         }
+    }
+}
+
+/// A route is one already.
+impl IntoRoute for Route {
+    fn into_route(self) -> Route {
+        self
     }
 }
 

@@ -84,13 +84,18 @@ impl Sources {
     ) -> Table {
         let plugins = self.plugins.iter().chain(&self.file.plugins);
         let groups = self.file.groups.iter().chain(&self.groups);
-        let table = compile(
+        compile(
             groups.map(|group| &**group),
             plugins.cloned().collect(),
             environment,
             registry,
             errors,
-        );
+        )
+    }
+
+    /// Looks for the routes that views name. Only in a table of which nothing is missing: who has a
+    /// mistake in a route should not hear of every view that names it.
+    pub(crate) fn check_uses(&self, table: &Table, errors: &mut Vec<BuildError>) {
         for PathUse {
             name,
             given,
@@ -107,7 +112,6 @@ impl Sources {
                 origin: origin.clone(),
             }));
         }
-        table
     }
 }
 
@@ -290,6 +294,9 @@ impl Router {
         let (mut changed, mut errors) = (sources.clone(), Vec::new());
         let result = change(&mut changed, state, &mut errors);
         let table = changed.compile(state.environment, &state.registry, &mut errors);
+        if errors.is_empty() {
+            changed.check_uses(&table, &mut errors);
+        }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }

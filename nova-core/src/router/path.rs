@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use super::spec::Limits;
 use super::table::Found;
 use crate::controller::Action;
+use crate::fallback::NamedFallback;
 use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::protocol::ProtocolHandler;
@@ -33,6 +34,8 @@ pub(crate) struct Endpoint {
     pub(crate) view: Box<str>,
     pub(crate) chain: Chain,
     pub(crate) security: Option<NamedSecurity>,
+    /// That of the group.
+    pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
     pub(crate) extra: Option<Arc<serde_json::Value>>,
     pub(crate) target: Target,

@@ -7,6 +7,9 @@ use crate::bindings::percent_decode;
 /// What Nova calls the rest that its `[...]` matches.
 const UNNAMED_REST: &str = "pathinfo";
 
+/// matchit calls what it binds `a` to `z`, and panics when these are used up.
+const MOST_BINDINGS: usize = 25;
+
 /// The path of a route, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Segment>);
@@ -63,9 +66,12 @@ impl Pattern {
     /// This path below `prefix`.
     ///
     /// # Errors
-    /// Both bind the same name.
+    /// Both bind the same name, or they bind too many.
     pub(crate) fn below(&self, prefix: &Pattern) -> Result<Self, String> {
         let whole = Pattern(prefix.0.iter().chain(&self.0).cloned().collect());
+        if whole.names().count() > MOST_BINDINGS {
+            return Err(format!("it binds more than {MOST_BINDINGS} names"));
+        }
         match prefix
             .names()
             .find(|name| self.names().any(|own| own == *name))

@@ -10,6 +10,7 @@ use super::group::GroupPlugin;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
+use crate::fallback::{NamedFallback, Resolver};
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
@@ -23,6 +24,7 @@ pub(crate) struct Registry {
     handlers: BTreeMap<String, Handlers>,
     plugins: BTreeMap<String, (Registered, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
+    fallbacks: BTreeMap<String, (Resolver, Origin)>,
 }
 
 /// A plugin that has a name.
@@ -174,6 +176,44 @@ impl Registry {
             .then(|| format!("register it with `.security(\"{name}\", …)`"));
         errors.push(BuildError::UnknownName {
             kind: NameKind::Security,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar,
+            help,
+        });
+        None
+    }
+
+    pub(crate) fn add_fallback(
+        &mut self,
+        name: &str,
+        fallback: Resolver,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let (all, kind) = (&mut self.fallbacks, NameKind::Fallback);
+        add(all, kind, name.to_owned(), fallback, origin, errors);
+    }
+
+    /// The fallback of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn fallback(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<NamedFallback> {
+        if let Some((code, _)) = self.fallbacks.get(name) {
+            return Some(NamedFallback {
+                name: name.into(),
+                code: code.clone(),
+            });
+        }
+        let similar = nearest(name, self.fallbacks.keys().map(String::as_str));
+        let help = similar
+            .is_none()
+            .then(|| format!("register it with `.named_fallback(\"{name}\", …)`"));
+        errors.push(BuildError::UnknownName {
+            kind: NameKind::Fallback,
             name: name.to_owned(),
             origin: origin.clone(),
             similar,

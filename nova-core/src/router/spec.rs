@@ -8,6 +8,7 @@ use super::group::Handler;
 use super::host::Host;
 use crate::build_error::BuildError;
 use crate::config::{Environment, bytes_or_none};
+use crate::fallback::NamedFallback;
 use crate::origin::Origin;
 use crate::plugin::{Chain, NamedPlugin};
 use crate::security::NamedSecurity;
@@ -22,6 +23,7 @@ pub(crate) struct GroupSpec {
     pub(crate) environments: Option<Vec<Environment>>,
     pub(crate) plugins: PluginsSpec,
     pub(crate) security: Option<NamedSecurity>,
+    pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
     pub(crate) routes: Vec<RouteSpec>,
 }

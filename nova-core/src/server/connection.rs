@@ -6,80 +6,160 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
-use super::cork::cork;
+use super::cork::{Cork, cork};
+use super::patience::Patience;
+use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
+use crate::layer::Entered;
 use crate::life::Life;
 
-/// How long the head of a request may take to arrive.
+/// How long the head of a request may take to arrive, from the end of the answer before it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 64 * 1024;
-const HEADER_FIELDS: usize = 100;
+const TIMED_OUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What the requests of a connection share.
+struct Connection {
+    core: Arc<Core>,
+    life: Life,
+    peer: Option<SocketAddr>,
+    under_way: UnderWay,
+}
+
+impl AsRef<UnderWay> for Connection {
+    fn as_ref(&self) -> &UnderWay {
+        &self.under_way
+    }
+}
 
 pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if let Err(error) = serve(io, peer, core, life).await {
+    let connection = Connection {
+        core,
+        life,
+        peer,
+        under_way: UnderWay::default(),
+    };
+    if let Err(error) = serve(io, Arc::new(connection)).await {
         debug!(?peer, "a connection ended: {error}");
     }
 }
 
-async fn serve<I>(
-    io: I,
-    peer: Option<SocketAddr>,
-    core: Arc<Core>,
-    life: Life,
-) -> Result<(), Box<dyn Error + Send + Sync>>
+async fn serve<I>(io: I, connection: Arc<Connection>) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stopping = life.stopping();
-    let shared = Arc::new((core, life)); // one count for each request, not one for each part
+    let mut stop = connection.life.stopping().listener();
+    let answering = Arc::clone(&connection);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
+        let of = Arc::clone(&answering);
+        of.under_way.begin();
+        let entered = of.core.enter(request, of.peer, &of.life);
         async move {
-            let (core, life) = &*shared;
-            Ok::<_, Infallible>(core.enter(request, peer, life).await)
+            let response = match entered {
+                Entered::App(received) => of.core.respond(received, &of.life).await,
+                Entered::Layers(answer) => answer.await,
+            };
+            Ok::<_, Infallible>(response.map(|body| LastPart { body, of }))
         }
     });
     let (stream, cork) = cork(io);
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
-    // half a request or a malformed one. The cork does not.
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+    // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
+    // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
+    // each request when it is named.
+    let hyper = http1::Builder::new()
         .max_buf_size(HEADER_BYTES)
-        .max_headers(HEADER_FIELDS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
 
-    let mut connection = pin!(connection);
-    let mut stop = pin!(stopping.wait());
+    let mut hyper = pin!(hyper);
+    let mut waiting = Waiting::new();
     let mut is_finishing = false;
-    let ended = poll_fn(|context| {
-        if !is_finishing && stop.as_mut().poll(context).is_ready() {
+    let ended: Result<End, Failure> = poll_fn(|context| {
+        if !is_finishing && stop.poll(context).is_ready() {
             is_finishing = true;
-            connection.as_mut().graceful_shutdown();
+            hyper.as_mut().graceful_shutdown();
         }
-        let polled = connection.as_mut().poll(context);
-        if polled.is_pending()
-            && let Err(error) = ready!(cork.poll_release(context))
-        {
-            return Poll::Ready(Err(error.into()));
+        if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
+            return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
-        polled.map_err(Into::into)
+        let released = cork.poll_release(context);
+        ready!(released)?;
+        waiting.poll(context, &connection.under_way, &cork).map(Ok)
     })
     .await;
+    if let Ok(End::Silent { in_a_head: true }) = ended {
+        cork.write(TIMED_OUT);
+    }
     // Also what comes before the switch to another protocol.
     let removed = poll_fn(|context| cork.poll_remove(context)).await;
-    ended.and(removed.map_err(Into::into))
+    ended?;
+    Ok(removed?)
+}
+
+/// How a connection ends.
+enum End {
+    /// As hyper says.
+    Usual,
+    /// The client has sent no request for too long.
+    Silent {
+        /// The rest of a head is missing.
+        in_a_head: bool,
+    },
+}
+
+/// The wait for the next request.
+struct Waiting {
+    patience: Patience,
+    /// How many requests had begun when it began; `None` when it is to begin.
+    since: Option<u32>,
+    /// How many bytes had arrived then.
+    received: u64,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Waiting {
+            patience: Patience::new(HEADER_TIMEOUT),
+            since: Some(0),
+            received: 0,
+        }
+    }
+
+    /// To be called after each poll of hyper, when all is written.
+    fn poll<I>(
+        &mut self,
+        context: &mut Context<'_>,
+        under_way: &UnderWay,
+        cork: &Cork<I>,
+    ) -> Poll<End> {
+        if under_way.is_busy() {
+            self.since = None;
+            return Poll::Pending;
+        }
+        if self.since != Some(under_way.begun()) {
+            self.since = Some(under_way.begun());
+            self.received = cork.received();
+            self.patience.renew();
+        }
+        ready!(self.patience.poll_lost(context));
+        Poll::Ready(End::Silent {
+            in_a_head: cork.received() > self.received,
+        })
+    }
 }

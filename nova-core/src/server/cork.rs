@@ -33,6 +33,7 @@ pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
         gathered: Vec::new(),
         written: 0,
         unflushed: false,
+        received: 0,
         waiting: None,
     }));
     (Corked(Arc::clone(&shared)), Cork(shared))
@@ -52,6 +53,8 @@ struct Stream<I> {
     written: usize,
     /// Whether something was written since the last flush.
     unflushed: bool,
+    /// How many bytes were read.
+    received: u64,
     /// Who found no room while the stream was corked. After a switch of protocols that is another
     /// task than the connection's, and the stream knows one task at a time that waits to write.
     waiting: Option<Waker>,
@@ -65,6 +68,20 @@ enum Mode {
     Leaving,
     /// As if there were no cork.
     Direct,
+}
+
+impl<I> Cork<I> {
+    /// How many bytes have arrived so far.
+    pub(super) fn received(&self) -> u64 {
+        lock(&self.0).received
+    }
+
+    /// Adds some last bytes to what is gathered.
+    pub(super) fn write(&self, bytes: &[u8]) {
+        let mut stream = lock(&self.0);
+        stream.gathered.extend_from_slice(bytes);
+        stream.unflushed = true;
+    }
 }
 
 impl<I: AsyncWrite + Unpin> Cork<I> {
@@ -167,7 +184,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut lock(&self.0).io).poll_read(context, buffer)
+        let mut stream = lock(&self.0);
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut stream.io).poll_read(context, buffer);
+        stream.received += (buffer.filled().len() - before) as u64;
+        polled
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
 use regex::Regex;
 
 use crate::origin::{Origin, SourceFile};
@@ -22,7 +22,7 @@ pub(crate) struct PathUse {
 /// Lets templates make paths of named routes: `{{ path_for("note", id=7) }}`.
 pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router) {
     let router = router.clone();
-    templates.add_function("path_for", move |name: &str, values: Kwargs| {
+    let path_for = move |state: &State<'_, '_>, name: &str, values: Kwargs| {
         let mut given: Vec<(&str, Value)> = Vec::new();
         for name in values.args() {
             given.push((name, values.get(name)?));
@@ -31,9 +31,24 @@ pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router
             .iter()
             .map(|(name, value)| (*name, value as &dyn Display))
             .collect();
-        let path = router.table().names.path_for(name, &given);
-        path.map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
-    });
+        match router.table().names.path_for(name, &given) {
+            Ok(path) => Ok(as_value(path, state.auto_escape())),
+            Err(message) => Err(Error::new(ErrorKind::InvalidOperation, message)),
+        }
+    };
+    templates.add_function("path_for", path_for);
+}
+
+/// A path for a template. Escaping would take its slashes for something dangerous; what HTML minds of
+/// what else a path can have is `&` and `'` alone.
+fn as_value(path: String, escape: &AutoEscape) -> Value {
+    match escape {
+        AutoEscape::Html => {
+            let escaped = path.replace('&', "&amp;").replace('\'', "&#39;");
+            Value::from_safe_string(escaped)
+        }
+        _ => path.into(),
+    }
 }
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngSeed};
 use tokio::runtime::Runtime;
 
-use real::Router;
+use model::{Answer, Route};
+use real::Real;
 
 /// A few hundred cases, with a fixed seed unless another is asked for.
 fn config() -> ProptestConfig {
@@ -42,13 +43,13 @@ proptest! {
         requests in written::requests(),
     ) {
         runtime().block_on(async {
-            let router = Router::new(&routes).map_err(|errors| {
+            let real = Real::new(&routes).map_err(|errors| {
                 TestCaseError::fail(format!("routes without a conflict are refused: {errors}"))
             })?;
             for request in &requests {
                 let (method, path) = (request.method, request.path(&routes));
                 let expected = model::answer(&routes, method, &path);
-                let answer = router.answer(method, &path).await;
+                let answer = real.answer(method, &path).await;
                 prop_assert_eq!(answer, expected, "{} {}", method, path);
             }
             Ok(())
@@ -60,7 +61,7 @@ proptest! {
         routes in written::routes(),
     ) {
         let _guard = runtime().enter();
-        match Router::new(&routes) {
+        match Real::new(&routes) {
             Ok(_) => prop_assert!(!model::conflict(&routes), "a conflict is not noticed"),
             Err(errors) => {
                 prop_assert!(real::are_conflicts(&errors), "good routes are refused: {errors}");
@@ -68,4 +69,32 @@ proptest! {
             }
         }
     }
+}
+
+fn route_that_binds(names: usize) -> Vec<Route> {
+    let path = (0..names).map(|at| format!("/{{x{at}}}")).collect();
+    vec![Route::new(String::new(), path, None)]
+}
+
+#[test]
+fn a_route_binds_25_names() {
+    let values: Vec<String> = (0..25).map(|at| at.to_string()).collect();
+    runtime().block_on(async {
+        let real = Real::new(&route_that_binds(25)).expect("it is accepted");
+        let answer = real.answer("GET", &format!("/{}", values.join("/"))).await;
+        let Answer::Route(0, bound) = answer else {
+            panic!("{answer:?}");
+        };
+        let bound: Vec<String> = bound.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(bound, values);
+    });
+}
+
+#[test]
+fn a_route_that_binds_more_than_25_names_is_refused() {
+    let errors = Real::new(&route_that_binds(26)).expect_err("it is refused");
+    assert!(
+        errors.to_string().contains("it binds more than 25 names"),
+        "{errors}"
+    );
 }

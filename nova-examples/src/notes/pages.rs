@@ -30,13 +30,14 @@ impl Home {
     }
 }
 
-/// Pages with forms, which work without JavaScript: `views/notes.html` and `views/notes/form.html`.
+/// Pages with forms, which work without JavaScript: `views/notes.html`, `views/notes/form.html` and,
+/// where there is nothing, `views/missing.html`.
 #[derive(Debug)]
 pub struct NotePages {
     notes: Notebook,
 }
 
-controller!("notes" => NotePages { index, add, create, edit, update, delete });
+controller!("notes" => NotePages { index, add, create, edit, update, delete, missing });
 
 /// What the form sends. A field that is missing is like an empty one.
 #[derive(Deserialize, Default)]
@@ -111,6 +112,14 @@ impl NotePages {
                 form(&request, typed, Some(INCOMPLETE))
             }
         }
+    }
+
+    /// The status page for what is not there.
+    async fn missing(&self, request: Request) -> Result<Reply> {
+        let user = signed_in(&request).await?;
+        let why = request.cause().and_then(|error| error.detail());
+        let why = why.unwrap_or("there is no such page");
+        Ok(view(&json!({ "user": user, "why": format!("Sorry, {why}.") })).named("missing"))
     }
 
     /// A note that somebody else has deleted is deleted, too.
