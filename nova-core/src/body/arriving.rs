@@ -88,7 +88,7 @@ impl Body for ArrivingBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Incoming(body) => body.size_hint(),
-            Inner::Other(other) => other.size.clone(),
+            Inner::Other(other) => other.size,
         }
     }
 }
