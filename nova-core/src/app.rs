@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
+use tower_layer::Layer;
 
+use crate::body::ArrivingBody;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
@@ -17,9 +20,10 @@ use crate::error::Error;
 use crate::error_mapping::ErrorMappings;
 use crate::fallback::{Fallback, Resolver};
 use crate::forwarded::Proxies;
+use crate::layer::Layered;
 use crate::mounted::{Mounted, Parts};
 use crate::origin::{Origin, Source, SourceFile};
-use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
+use crate::plugin::{self, Plugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::{IntoReply, ReplyHandlers};
 use crate::request::Head;
@@ -52,6 +56,8 @@ const PUBSUB: &str = "pubsub";
 /// What all requests of an app share.
 pub(crate) struct Core {
     pub(crate) config: Config,
+    /// What is around the app, if anything.
+    pub(crate) layers: Option<Layered>,
     pub(crate) parts: Arc<Parts>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -88,8 +94,8 @@ impl fmt::Debug for Core {
 }
 
 impl App {
-    /// Begins an app, with what every app has: the plugins `request` and `correlation`, the
-    /// pub/sub, and the default settings.
+    /// Begins an app, with what every app has: the plugins that come with Nova, which lists can
+    /// name, the pub/sub, and the default settings.
     pub fn builder() -> AppBuilder {
         AppBuilder::new()
     }
@@ -156,6 +162,7 @@ pub struct AppBuilder {
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
     replies: ReplyHandlers,
+    layers: Option<Layered>,
     error_mappings: ErrorMappings,
     fallback: Option<(Resolver, Origin)>,
     errors: Vec<BuildError>,
@@ -185,14 +192,14 @@ impl AppBuilder {
             groups: Vec::new(),
             services: Vec::new(),
             replies: ReplyHandlers::default(),
+            layers: None,
             error_mappings: ErrorMappings::default(),
             fallback: None,
             errors: Vec::new(),
         };
+        let builder = plugin::register_built_in(builder).service(PUBSUB, PubSubService);
+        builder.registry.plugins_are_built_in();
         builder
-            .plugin_with("request", RequestPlugin::new)
-            .plugin_with("correlation", CorrelationPlugin::new)
-            .service(PUBSUB, PubSubService)
     }
 
     /// Where the app runs, whatever `NOVA_ENV` says: for tests of what happens in `prod`. Call it
@@ -689,6 +696,51 @@ impl AppBuilder {
         self
     }
 
+    /// Wraps the whole app in a [tower](https://docs.rs/tower) layer, around those that were added
+    /// before: each request passes the last one first.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Request, text};
+    /// use tower_layer::layer_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .route(("/", |_: Request| async { text("hello") }))
+    ///     .layer(layer_fn(|app| app)); // it changes nothing; tower-http has others
+    ///
+    /// let client = TestClient::new(app.build().unwrap());
+    /// assert_eq!(client.get("/").await.text(), "hello");
+    /// # }
+    /// ```
+    ///
+    /// A layer sees requests before the router does, and answers as they leave. It is for what is
+    /// there for tower already; what wants to know the route, or to answer as controllers do, is a
+    /// [plugin](Self::plugin). Among the extensions of a request is the `std::net::SocketAddr` of the
+    /// other end of the connection. A layer that fails or panics is an empty 500, and logged.
+    ///
+    /// An app without layers pays nothing for it; each layer costs an allocation or two for a request.
+    #[must_use]
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Layered>,
+        L::Service: tower_service::Service<http::Request<ArrivingBody>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>>,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let inner = self.layers.take().unwrap_or_else(Layered::app);
+        self.layers = Some(inner.wrapped(layer));
+        self
+    }
+
     /// Adds a background service. They start in this order.
     #[must_use]
     #[track_caller]
@@ -761,7 +813,7 @@ impl AppBuilder {
         }
 
         let before = errors.len();
-        let router_file = self.router_file.clone();
+        let (router_file, layers) = (self.router_file.clone(), self.layers.take());
         let mut assembly = Assembly {
             errors: &mut errors,
             services: Vec::new(),
@@ -789,6 +841,7 @@ impl AppBuilder {
         Ok(App {
             core: Arc::new(Core {
                 shared: Arc::new(Shared::new(&config, router)),
+                layers,
                 parts,
                 config,
             }),
@@ -846,6 +899,16 @@ impl Assembly<'_> {
                     origin: settings.origin.clone(),
                 });
             }
+            if inner.layers.is_some() {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{}` has a layer, and layers are around an app that is served: let \
+                         who mounts it add the layer",
+                        mount.name
+                    ),
+                    origin: mount.origin.clone(),
+                });
+            }
             let makers: Vec<TypeId> = makers.iter().copied().chain([mount.made_by]).collect();
             let inner = self.assemble(inner, &full_name, &makers);
             self.mounted.push(Arc::clone(&inner.parts));
@@ -872,8 +935,10 @@ impl Assembly<'_> {
             file: file.unwrap_or_default(),
             uses: views.uses().to_vec(),
         };
+        // What cannot be read may be what names it.
         if self.errors.is_empty() {
             registry.tell_unmounted(sources.groups(), self.errors);
+            registry.tell_unlisted(self.errors);
         }
         let parts = Parts {
             name: name.to_owned(),

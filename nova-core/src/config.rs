@@ -19,7 +19,7 @@ pub use log::{LogConfig, LogFormat};
 pub use secret::Secret;
 pub use server::{ForwardedHeader, ServerConfig};
 pub use session::SessionConfig;
-pub(crate) use values::bytes_or_none;
+pub(crate) use values::{bytes_or_none, duration, some_time};
 
 use crate::origin::Origin;
 

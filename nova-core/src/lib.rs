@@ -56,6 +56,7 @@ mod error_page;
 mod failure;
 mod fallback;
 mod forwarded;
+mod layer;
 mod life;
 mod log;
 mod mounted;
@@ -75,6 +76,7 @@ mod response;
 mod router;
 mod run;
 mod security;
+mod serve_error;
 mod server;
 mod service;
 mod session;
@@ -88,7 +90,7 @@ pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
-pub use body::BodyStream;
+pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
@@ -99,10 +101,15 @@ pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use fallback::{Failure, Fallback, Resolver};
+pub use layer::{AppService, Layered};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
-    CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
+    AccessLogFormat, AccessLogOptions, AccessLogPlugin, Algorithm, CompressionOptions,
+    CompressionPlugin, CorrelationOptions, CorrelationPlugin, CorsOptions, CorsPlugin, CsrfOptions,
+    CsrfPlugin, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed, PluginInfo,
+    RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
+    SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
@@ -117,6 +124,7 @@ pub use router::{
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
+pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::Session;
 pub use static_files::{StaticFiles, file, files};

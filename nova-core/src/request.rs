@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::header::{AsHeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,7 @@ pub struct Request {
 pub struct Head {
     method: Method,
     uri: Uri,
+    version: Version,
     headers: HeaderMap,
     extensions: Extensions,
     peer: Option<SocketAddr>,
@@ -84,6 +85,7 @@ impl Request {
             head: Arc::new(Head {
                 method: parts.method,
                 uri: parts.uri,
+                version: parts.version,
                 headers: parts.headers,
                 extensions,
                 peer,
@@ -255,6 +257,11 @@ impl Head {
     /// The path, as the client sent it: not decoded.
     pub fn path(&self) -> &str {
         self.uri.path()
+    }
+
+    /// The version of HTTP that the client speaks.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// All headers.
@@ -534,6 +541,7 @@ impl Clone for Head {
         Head {
             method: self.method.clone(),
             uri: self.uri.clone(),
+            version: self.version,
             headers: self.headers.clone(),
             extensions: self.extensions.clone(),
             peer: self.peer,

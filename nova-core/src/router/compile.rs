@@ -1,7 +1,7 @@
 //! From groups of routes to the table, and what is wrong with them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Method, StatusCode};
 
@@ -12,7 +12,7 @@ use super::names::{self, Names};
 use super::path::{Endpoint, Path, Target};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, RouteSpec};
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use super::status_page::StatusPage;
 use super::table::{Matcher, Table};
 use super::tree;
@@ -21,7 +21,7 @@ use crate::config::Environment;
 use crate::fallback::NamedFallback;
 use crate::mounted::{Mounted, Parts};
 use crate::origin::Origin;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, check_order};
 use crate::security::NamedSecurity;
 
 /// The methods that `router.toml` can name (RFC 9110 §9.3, RFC 5789). `CONNECT` is for proxies.
@@ -54,9 +54,15 @@ pub(crate) fn compile<'g>(
         names: Names::default(),
         routes: Vec::new(),
     };
+    check_order(&global, 0, compiler.errors);
+    let groups: Vec<_> = groups.into_iter().collect();
     let outermost = Inherited::outermost();
-    for group in groups {
+    for group in &groups {
         compiler.group(group, &global, &outermost);
+    }
+    // What cannot be read may be the routes that they are for.
+    if compiler.errors.is_empty() {
+        compiler.tell_idle(&groups, &global);
     }
     compiler.table(global)
 }
@@ -164,6 +170,7 @@ impl<'g> Compiler<'g, '_> {
             names: self.names,
             routes: self.routes,
             global,
+            running: OnceLock::new(),
         }
     }
 
@@ -179,14 +186,10 @@ impl<'g> Compiler<'g, '_> {
             }),
         };
         let wanted = group.environments.as_ref();
-        let own = group.plugins.chain(global);
         let inherited = Inherited {
             prefix,
             host: group.host.clone().flatten().or(outer.host.clone()),
-            chain: match outer.chain.is_empty() {
-                true => own,
-                false => outer.chain.iter().chain(&*own).cloned().collect(),
-            },
+            chain: self.chain(group, global, &outer.chain),
             security: outer
                 .security
                 .iter()
@@ -230,6 +233,8 @@ impl<'g> Compiler<'g, '_> {
         };
         let global = app.sources.plugins.iter().chain(&app.sources.file.plugins);
         let global: Chain = global.cloned().collect();
+        let surrounded = behind(&outer.chain, Arc::clone(&global));
+        check_order(&surrounded, outer.chain.len(), self.errors);
         let of_outer_app = std::mem::replace(&mut self.registry, &app.registry);
         for group in app.sources.groups() {
             if let (Some(outer), Some(Some(own))) = (&outer.host, &group.host)
@@ -248,6 +253,57 @@ impl<'g> Compiler<'g, '_> {
             self.group(group, &global, &inherited);
         }
         self.registry = of_outer_app;
+        if self.errors.is_empty() {
+            let groups: Vec<_> = app.sources.groups().collect();
+            self.tell_idle(&groups, &global);
+        }
+    }
+
+    /// The plugins of a group's routes, behind those that surround its app. A group checks its part of
+    /// the list; the global part has been checked.
+    fn chain(&mut self, group: &GroupSpec, global: &Chain, outer: &Chain) -> Chain {
+        let own = group.plugins.chain(global);
+        let checked = match &group.plugins {
+            PluginsSpec::Own(_) => 0,
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => global.len(),
+        };
+        let chain = behind(outer, own);
+        check_order(&chain, outer.len() + checked, self.errors);
+        chain
+    }
+
+    /// Tells of plugins that run for no route: those of a group that has none, and those of the
+    /// global list where every group has one of its own. If one of those names a plugin too, the
+    /// global list has it for the requests that no route answers.
+    fn tell_idle(&mut self, groups: &[&GroupSpec], global: &Chain) {
+        let (with_routes, without): (Vec<&GroupSpec>, Vec<&GroupSpec>) =
+            groups.iter().partition(|group| group.has_paths());
+        let idle = without.iter().filter_map(|group| group.plugins.idle());
+        self.errors.extend(idle);
+        let own = with_routes.iter().map(|group| match &group.plugins {
+            PluginsSpec::Own(own) => Some(own),
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => None,
+        });
+        let Some(own) = own
+            .collect::<Option<Vec<_>>>()
+            .filter(|own| !own.is_empty())
+        else {
+            return;
+        };
+        let named = |name: &str| {
+            let mut plugins = own.iter().flat_map(|list| list.iter());
+            plugins.any(|plugin| &*plugin.name == name)
+        };
+        let idle = global.iter().filter(|plugin| !named(&plugin.name));
+        self.errors
+            .extend(idle.map(|plugin| BuildError::WrongValue {
+                message: format!(
+                    "the plugin `{}` runs for no route: every group has `plugins` in place of the \
+                 global ones, and none names it; name it there, or let groups have `plugins_add`",
+                    plugin.name
+                ),
+                origin: plugin.origin.clone(),
+            }));
     }
 
     fn path_or_error(&mut self, read: Result<Pattern, String>, path: &PathSpec) -> Option<Pattern> {
@@ -506,6 +562,14 @@ impl<'g> Compiler<'g, '_> {
                     .map(Target::Protocol)
             }
         }
+    }
+}
+
+/// These plugins behind those of `outer`.
+fn behind(outer: &Chain, own: Chain) -> Chain {
+    match outer.is_empty() {
+        true => own,
+        false => outer.iter().chain(&*own).cloned().collect(),
     }
 }
 

@@ -250,11 +250,13 @@ impl Group {
     /// let group = Group::new().plugin("request", RequestPlugin::new(options));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn plugin(mut self, name: &str, plugin: impl Plugin) -> Self {
         let own = NamedPlugin {
             name: name.into(),
             code: Arc::new(plugin),
             written: name.into(),
+            origin: Origin::caller(),
         };
         let plugins = self.plugins.get_or_insert_default();
         plugins.push(GroupPlugin::Own(own));

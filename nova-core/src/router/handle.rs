@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -19,7 +20,7 @@ use crate::build_error::{BuildError, BuildErrors};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile};
-use crate::plugin::NamedPlugin;
+use crate::plugin::{ListedPlugin, NamedPlugin, PluginFailed, PluginLife, Running};
 use crate::views::{PathUse, Views};
 
 /// The routes of an app. [`App::router`](crate::App::router) and
@@ -58,6 +59,8 @@ struct State {
     /// What the table was compiled from. A std mutex: it is held while a table is compiled, which
     /// nobody but other changes of the routes waits for.
     sources: Mutex<Sources>,
+    /// From when the app is served.
+    plugin_life: OnceLock<PluginLife>,
 }
 
 /// What a table is compiled from.
@@ -135,6 +138,7 @@ impl Router {
             environment,
             router_file,
             sources: Mutex::new(sources),
+            plugin_life: OnceLock::new(),
         }))
     }
 
@@ -162,6 +166,38 @@ impl Router {
         let routes = table.routes.iter().map(|route| &route.info);
         let pages = table.pages.iter().map(|page| &page.info);
         routes.chain(pages).cloned().collect()
+    }
+
+    /// All plugins that some list has, in the order in which they are initialised: those of the
+    /// global list, and then those of the groups.
+    pub fn plugins(&self) -> Vec<ListedPlugin> {
+        let table = self.table();
+        let mut distinct: Vec<&NamedPlugin> = Vec::new();
+        for plugin in table.plugins() {
+            if !distinct.iter().any(|known| known.is(plugin)) {
+                distinct.push(plugin);
+            }
+        }
+        distinct.into_iter().map(NamedPlugin::listed).collect()
+    }
+
+    /// Initialises the plugins, now and with every change of the routes.
+    ///
+    /// # Errors
+    /// One of them fails. Those before it stop in the background.
+    pub(crate) fn begin_plugins(&self, life: PluginLife) -> Result<(), PluginFailed> {
+        let state = &*self.0;
+        // A change of the routes waits, and finds the life set.
+        let _sources = state.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table();
+        table.begin_plugins(&life, &[])?;
+        state.plugin_life.get_or_init(|| life);
+        Ok(())
+    }
+
+    /// Stops the plugins, the last one first. Together they have `limit`.
+    pub(crate) async fn stop_plugins(&self, limit: Duration) {
+        Running::stop_all(self.table().running(), limit).await;
     }
 
     /// Says which route answers a request, or why none does.
@@ -288,7 +324,12 @@ impl Router {
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
-        let changes = RouteChanges::between(&state.table.load(), &table);
+        let old = state.table.load_full();
+        if let Some(life) = state.plugin_life.get() {
+            let begun = table.begin_plugins(life, old.running());
+            begun.map_err(|failed| BuildErrors::new(vec![failed.into()]))?;
+        }
+        let changes = RouteChanges::between(&old, &table);
         state.table.store(Arc::new(table));
         *sources = changed;
         Ok((changes, result))

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::group::Handler;
 use super::host::Host;
+use crate::build_error::BuildError;
 use crate::config::{Environment, bytes_or_none};
 use crate::fallback::NamedFallback;
 use crate::mounted::Mounted;
@@ -40,7 +41,32 @@ pub(crate) enum PluginsSpec {
     Own(Chain),
 }
 
+impl GroupSpec {
+    /// Whether anything is behind the group's plugins; nothing is if it has status pages only.
+    pub(super) fn has_paths(&self) -> bool {
+        let mut routes = self.routes.iter();
+        !self.apps.is_empty() || routes.any(|route| matches!(route.matches, Matches::Path(_)))
+    }
+}
+
 impl PluginsSpec {
+    /// What is wrong with a group's plugins where it has no routes.
+    pub(super) fn idle(&self) -> Option<BuildError> {
+        let own = match self {
+            PluginsSpec::Global => &[][..],
+            PluginsSpec::GlobalAnd(more) => more,
+            PluginsSpec::Own(own) => own,
+        };
+        let first = own.first()?;
+        Some(BuildError::WrongValue {
+            message: format!(
+                "the plugin `{}` runs for no route: its group has none",
+                first.name
+            ),
+            origin: first.origin.clone(),
+        })
+    }
+
     pub(super) fn chain(&self, global: &Chain) -> Chain {
         match self {
             PluginsSpec::Global => Arc::clone(global),
