@@ -40,6 +40,17 @@ impl Format {
     /// Who says nothing, or takes none of the forms, gets a problem document: an error in a form
     /// that was not asked for tells more than a 406.
     pub(crate) fn wanted(headers: &HeaderMap) -> Format {
+        Format::best(headers).0
+    }
+
+    /// The form that a client with these headers wants most, if it wants one more than anything
+    /// else.
+    pub(crate) fn named(headers: &HeaderMap) -> Option<Format> {
+        let (format, fit) = Format::best(headers);
+        (fit > Fit::Anything).then_some(format)
+    }
+
+    fn best(headers: &HeaderMap) -> (Format, Fit) {
         // Several lines are one list (RFC 9110 §5.3).
         let lines: Vec<_> = headers
             .get_all(header::ACCEPT)
@@ -67,7 +78,7 @@ impl Format {
                 }
             }
         }
-        best.0
+        (best.0, best.2)
     }
 
     /// How `range` fits this form; `None` if it does not.
@@ -107,10 +118,12 @@ fn weight(range: &MediaType<'_>) -> Option<u16> {
     let Some((_, weight)) = range.params().find(|(name, _)| is_weight(*name)) else {
         return Some(1000);
     };
-    let (whole, part) = match weight.as_str().split_once('.') {
-        Some((whole, part)) => (whole, part),
-        None => (weight.as_str(), ""),
-    };
+    thousandths(weight.as_str())
+}
+
+/// A weight such as `0.5`, in thousandths (RFC 9110 §12.4.2); `None` if it is malformed.
+pub(crate) fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
     if part.len() > 3 || !part.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }

@@ -10,15 +10,16 @@ use smallvec::SmallVec;
 /// Names and values, in the order of the path. The values are decoded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bindings {
-    /// Shared with the route; values that a test binds by hand have names of their own.
-    names: Arc<[Box<str>]>,
+    /// Shared with the route, if that binds any; values that a test binds by hand have names of their
+    /// own.
+    names: Option<Arc<[Box<str>]>>,
     values: SmallVec<[Value; 4]>,
 }
 
 #[derive(Debug, Clone)]
 enum Value {
-    /// As it stands in the path of the request: no copy.
-    InPath(Range<usize>),
+    /// As it stands in the path of the request, which is shorter than 64 KiB: no copy.
+    InPath(Range<u32>),
     /// Other than it stands there.
     Decoded(Box<str>),
 }
@@ -43,28 +44,28 @@ impl Bindings {
             })
             .collect::<Result<_, _>>()?;
         Ok(Bindings {
-            names: Arc::clone(names),
+            names: Some(Arc::clone(names)),
             values,
         })
     }
 
     pub(crate) fn bind(&mut self, name: &str, value: &str) {
-        let names = self.names.iter().map(|name| &**name).chain([name]);
-        self.names = names.map(Box::from).collect();
+        let names = self.names().iter().map(|name| &**name).chain([name]);
+        self.names = Some(names.map(Box::from).collect());
         self.values.push(Value::Decoded(value.into()));
     }
 
     /// The value of `name` in `path`, the path of the request.
     pub(crate) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<&'a str> {
-        let position = self.names.iter().position(|one| &**one == name)?;
+        let position = self.names().iter().position(|one| &**one == name)?;
         match self.values.get(position)? {
-            Value::InPath(range) => path.get(range.clone()),
+            Value::InPath(range) => path.get(range.start as usize..range.end as usize),
             Value::Decoded(value) => Some(value),
         }
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
-        &self.names
+        self.names.as_deref().unwrap_or_default()
     }
 }
 
@@ -72,9 +73,11 @@ impl Value {
     /// `value` may be a slice of `path`, or of a path that was put in order.
     fn of(value: &str, path: &str) -> Self {
         let start = (value.as_ptr() as usize).wrapping_sub(path.as_ptr() as usize);
-        let range = start..start.wrapping_add(value.len());
-        match path.get(range.clone()) {
-            Some(same) if std::ptr::eq(same, value) => Value::InPath(range),
+        let end = start.wrapping_add(value.len());
+        match (path.get(start..end), u32::try_from(end)) {
+            (Some(same), Ok(end)) if std::ptr::eq(same, value) => {
+                Value::InPath(start as u32..end) // no more than `end`
+            }
             _ => Value::Decoded(value.into()),
         }
     }
@@ -83,6 +86,9 @@ impl Value {
 /// Decodes a part of a URI (RFC 3986 §2.1). Most parts need no decoding and are only checked.
 pub(crate) fn percent_decode(text: &str) -> Result<Cow<'_, str>, BadEncoding> {
     let bytes = text.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Ok(Cow::Borrowed(text));
+    }
     let encodes = |at: usize| matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit));
     let all_encode = (0..bytes.len())
         .filter(|&at| bytes[at] == b'%')

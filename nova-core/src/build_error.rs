@@ -146,6 +146,8 @@ pub enum NameKind {
     Handler,
     /// A route that has a name.
     Route,
+    /// An app that another one mounts.
+    App,
     /// An HTTP method.
     Method,
     /// A security function.
@@ -162,6 +164,10 @@ pub enum NameKind {
     Fallback,
     /// An environment: `dev` or `prod`.
     Environment,
+    /// A folder of static files.
+    Folder,
+    /// A static file.
+    File,
 }
 
 impl fmt::Display for NameKind {
@@ -172,6 +178,7 @@ impl fmt::Display for NameKind {
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
             NameKind::Route => "route",
+            NameKind::App => "app",
             NameKind::Method => "method",
             NameKind::Security => "security function",
             NameKind::View => "view",
@@ -180,6 +187,8 @@ impl fmt::Display for NameKind {
             NameKind::ErrorMapping => "error mapping",
             NameKind::Fallback => "fallback",
             NameKind::Environment => "environment",
+            NameKind::Folder => "folder",
+            NameKind::File => "file",
         })
     }
 }
@@ -212,7 +221,9 @@ impl BuildError {
             }
             BuildError::UnknownName { kind, name, .. } => match kind {
                 NameKind::Method => write!(f, "`{name}` is no HTTP method"),
-                NameKind::Environment | NameKind::View => write!(f, "there is no {kind} `{name}`"),
+                NameKind::Environment | NameKind::View | NameKind::Folder | NameKind::File => {
+                    write!(f, "there is no {kind} `{name}`")
+                }
                 _ => write!(f, "no {kind} is registered as `{name}`"),
             },
             BuildError::DuplicateName {
@@ -222,7 +233,7 @@ impl BuildError {
             } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
                 let article = match kind {
-                    NameKind::Action | NameKind::ErrorMapping => "an",
+                    NameKind::Action | NameKind::App | NameKind::ErrorMapping => "an",
                     _ => "a",
                 };
                 let word = match kind {
@@ -254,7 +265,11 @@ impl BuildError {
                 ..
             } => {
                 let exists = match kind {
-                    NameKind::Method | NameKind::Environment | NameKind::View => "exists",
+                    NameKind::Method
+                    | NameKind::Environment
+                    | NameKind::View
+                    | NameKind::Folder
+                    | NameKind::File => "exists",
                     _ => "is registered",
                 };
                 match (similar, help) {

@@ -6,6 +6,8 @@
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
+use http::Method;
+
 use crate::app::App;
 use crate::router::RouteInfo;
 
@@ -49,6 +51,7 @@ impl Command {
     /// It has none of the commands.
     pub(crate) fn asked() -> Result<Option<Self>, String> {
         let text = std::env::var(Self::VARIABLE).ok();
+        let text = text.filter(|text| !text.trim().is_empty());
         text.as_deref().map(str::parse).transpose()
     }
 
@@ -81,6 +84,9 @@ impl FromStr for Command {
             ["check"] => Ok(Command::Check),
             ["routes"] => Ok(Command::Routes { json: false }),
             ["routes", "json"] => Ok(Command::Routes { json: true }),
+            ["explain", target, method] if Method::from_bytes(target.as_bytes()).is_err() => Err(
+                format!("`{target}` is no method: write `explain {method} {target}`"),
+            ),
             ["explain", method, target] => Ok(Command::Explain {
                 method: method.to_owned(),
                 target: target.to_owned(),
@@ -159,6 +165,8 @@ mod tests {
             refused.starts_with("`NOVA_COMMAND=rotes` is no command"),
             "{refused}"
         );
+        let refused = "explain /notes GET".parse::<Command>().unwrap_err();
+        assert_eq!(refused, "`/notes` is no method: write `explain GET /notes`");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use crate::error::Result;
 use crate::fallback::Resolver;
 use crate::reply::{IntoReply, Reply};
@@ -93,10 +95,7 @@ impl Action {
         F::Future: Future<Output: IntoReply> + Send + 'static,
     {
         Action {
-            code: Arc::new(move |request| {
-                let answer = action(request);
-                Box::pin(async move { answer.await.into_reply() })
-            }),
+            code: Arc::new(move |request| Box::pin(action(request).map(IntoReply::into_reply))),
             fallback: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use crate::problem;
@@ -223,6 +223,17 @@ impl Error {
                 self.mistaken(format_args!("a header `{name}` whose value is none"))
             }
         }
+    }
+
+    /// The same error with the headers of the answer that it takes the place of, all values of each,
+    /// but for those that say what the body is: it had none.
+    pub(crate) fn with_headers_of(mut self, answer: &HeaderMap) -> Self {
+        for (name, value) in answer {
+            if *name != CONTENT_TYPE && *name != CONTENT_ENCODING && !is_framing(name) {
+                self.0.headers.append(name, value.clone());
+            }
+        }
+        self
     }
 
     /// The wrapped error.

@@ -21,7 +21,7 @@ use crate::response::{Response, ResponseBody};
 use crate::router::{NearRoute, RouteInfo};
 
 /// The page loads nothing and runs nothing, whatever is in it.
-const PAGE_POLICY: &str =
+pub(crate) const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// A request that ends in an error, with what is known about it.

@@ -57,8 +57,10 @@ mod error_page;
 mod failure;
 mod fallback;
 mod forwarded;
+mod layer;
 mod life;
 mod log;
+mod mounted;
 mod multipart;
 mod origin;
 pub mod panic;
@@ -75,9 +77,11 @@ mod response;
 mod router;
 mod run;
 mod security;
+mod serve_error;
 mod server;
 mod service;
 mod session;
+mod static_files;
 mod stopping;
 pub mod testing;
 mod upload;
@@ -88,7 +92,7 @@ pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
 pub use authorization::{BasicAuth, constant_time_eq};
-pub use body::BodyStream;
+pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
@@ -100,10 +104,15 @@ pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use fallback::{Failure, Fallback, Resolver};
+pub use layer::{AppService, Layered};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
-    CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
+    AccessLogFormat, AccessLogOptions, AccessLogPlugin, Algorithm, CompressionOptions,
+    CompressionPlugin, CorrelationOptions, CorrelationPlugin, CorsOptions, CorsPlugin, CsrfOptions,
+    CsrfPlugin, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed, PluginInfo,
+    RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
+    SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
@@ -118,7 +127,9 @@ pub use router::{
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
+pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::{Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
+pub use static_files::{StaticFiles, file, files};
 pub use stopping::Stopping;
 pub use upload::UploadedFile;

@@ -75,6 +75,11 @@ impl SourceFile {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+
+    /// The folder that the file is in.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
 }
 
 /// The path as a reader would type it: below the working directory, relative to it.
@@ -100,6 +105,14 @@ impl Source {
             Source::File(file) => Origin::in_file(file, span),
             Source::Variable(name) => Origin(Place::Variable(Arc::clone(name))),
             Source::Defaults(_) => Origin(Place::Default),
+        }
+    }
+
+    /// What paths in it are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Source::File(file) => file.folder(),
+            Source::Defaults(_) | Source::Variable(_) => Path::new(""),
         }
     }
 

@@ -6,22 +6,23 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
-use crate::body::RequestBody;
+use crate::body::{ArrivingBody, RequestBody};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::failure::Failed;
 use crate::fallback::{Failure, Resolver};
 use crate::life::Life;
 use crate::log::{self, RequestLine};
+use crate::mounted::Parts;
 use crate::panic;
-use crate::plugin::{Chain, Flow};
+use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::{Rendering, Reply};
 use crate::request::{Head, Request};
@@ -41,14 +42,14 @@ pub(crate) struct Received {
 }
 
 impl Core {
-    pub(crate) fn receive(
+    pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
-        request: http::Request<Incoming>,
+        request: http::Request<B>,
         peer: Option<SocketAddr>,
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
-        let body = RequestBody::arriving(body, self.config.server.body_limit);
+        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         Received {
             request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
             line: line.map(Box::new),
@@ -56,90 +57,97 @@ impl Core {
     }
 
     /// Answers one request. Whatever the app's code does, there is an answer.
-    pub(crate) async fn respond(&self, received: Received, life: &Life) -> Response {
+    pub(crate) fn respond<'a>(
+        &'a self,
+        received: Received,
+        life: &'a Life,
+    ) -> impl Future<Output = Response> + Send + use<'a> {
         let Received { request, line } = received;
         let span = log::request_span();
+        let answer = self.answer(request, life);
         if line.is_none() && span.is_disabled() {
-            return self.answer(request, life).await;
+            return Either::Left(answer);
         }
-        let answer = async {
+        let answer = async move {
             // Within the span, so that the line has the correlation id.
             let line = line;
-            let response = self.answer(request, life).await;
+            let response = answer.await;
             if let Some(line) = line {
                 line.answered(response.status());
             }
             response
         };
-        Box::pin(answer.instrument(span)).await
+        Either::Right(Box::pin(answer.instrument(span)))
     }
 
-    /// What is rare here is behind a pointer: it would make every request's future larger.
-    async fn answer(&self, mut request: Request, life: &Life) -> Response {
-        let table = self.shared.router.table();
-        let (chain, next) = match table.find(&request) {
-            Found::Endpoint(endpoint, bindings) => {
-                request.bindings = bindings;
-                request.extra.clone_from(&endpoint.extra);
-                if let Some(bytes) = endpoint.limits.body_limit {
-                    request.limit_body(bytes);
+    /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
+    /// moves this future for each request. For the same reason it is no `async fn`.
+    fn answer<'a>(
+        &'a self,
+        mut request: Request,
+        life: &'a Life,
+    ) -> impl Future<Output = Response> + Send + use<'a> {
+        async move {
+            let table = self.shared.router.table();
+            let (chain, next) = next(&table, &mut request);
+            let stop = run_before(chain, next.security(), &mut request).await;
+            let deadline = Deadline::of(&request);
+            let asked = Asked {
+                core: self,
+                table: &table,
+                head: Arc::clone(request.head()),
+                endpoint: next.endpoint(),
+            };
+            let answer = match (stop, next) {
+                (Ok(Some(reply)), _) => Ok(Answer::Reply(*reply)),
+                (Err(error), _) => Err(error.into()),
+                (
+                    Ok(None),
+                    Next::Endpoint(Endpoint {
+                        target: Target::Action(action),
+                        ..
+                    }),
+                ) => {
+                    let reply = Stage::Controller.run(|| action.call(request));
+                    let reply = match deadline {
+                        None => reply.await,
+                        Some(deadline) => Box::pin(deadline.within(reply)).await,
+                    };
+                    reply.map(Answer::Reply).map_err(Into::into)
                 }
-                (&endpoint.chain, Next::Endpoint(endpoint))
+                (Ok(None), next) => Box::pin(within(deadline, next.answer(request, &asked))).await,
+            };
+            let mut switch = None;
+            let rendered = match answer {
+                Ok(Answer::Reply(reply)) => reply.render_now(asked.rendering()),
+                Ok(Answer::Response(response)) => Ok(Ok(response)),
+                Ok(Answer::Switch(agreed)) => Ok(Ok(switch.insert(agreed).response())),
+                Err(failure) => Ok(Err(failure)),
+            };
+            let mut response = match rendered {
+                Ok(Ok(response)) if !asked.lacks_page(&response) => response,
+                rendered => Box::pin(asked.settled(rendered, deadline)).await,
+            };
+            if !chain.is_empty() {
+                run_after(chain, &asked, &mut response).await;
+                if response.status().is_informational() && switch.is_none() {
+                    let told = format!("a plugin answered with {}", response.status());
+                    response = Box::pin(asked.failed(Error::internal(told).into())).await;
+                }
             }
-            Found::Options(allow, chain) => (chain, Next::Options(allow)),
-            other => (&table.global, Next::NoRoute(no_route(&other))),
-        };
-        let mut before = run_before(chain, &mut request).await;
-        if let (Ok(Flow::Continue), Next::Endpoint(endpoint)) = (&before, &next)
-            && let Some(security) = &endpoint.security
-        {
-            before = admit(security, &mut request).await;
-        }
-        let asked = Asked {
-            core: self,
-            table: &table,
-            head: Arc::clone(request.head()),
-            endpoint: next.endpoint(),
-        };
-        let answer = match before {
-            Ok(Flow::Continue) => next.answer(request, &asked).await,
-            Ok(Flow::Stop(reply)) => Ok(Answer::Reply(reply)),
-            Err(error) => Err(error.into()),
-        };
-        let mut switch = None;
-        let response = match answer {
-            Ok(Answer::Reply(reply)) => match reply.render_now(asked.rendering()) {
-                Ok(rendered) => rendered,
-                Err(reply) => Box::pin(reply.render(asked.rendering())).await,
-            },
-            Ok(Answer::Response(response)) => Ok(response),
-            Ok(Answer::Switch(agreed)) => Ok(switch.insert(agreed).response()),
-            Err(failure) => Err(failure),
-        };
-        let mut response = match response {
-            Ok(response) => response,
-            Err(failure) => {
-                switch = None;
-                Box::pin(asked.failed(failure)).await
+            if !chain.is_empty() || switch.is_some() {
+                remove_framing(&mut response);
             }
-        };
-        if asked.lacks_page(&response) {
-            Box::pin(asked.give_page(&mut response)).await;
+            if let Some(cookie) = asked.head.session_cookie() {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response.body_mut().sent_by(asked.route(), &asked.head);
+            if let Some(switch) = switch {
+                let socket = switch_protocols(*switch, &response, life.clone());
+                life.track_socket(socket.in_current_span());
+            }
+            response
         }
-        if !chain.is_empty() {
-            run_after(chain, &asked, &mut response).await;
-        }
-        if response.status().is_informational() && switch.is_none() {
-            let error = Error::internal(format!("a plugin answered with {}", response.status()));
-            response = Box::pin(asked.failed(error.into())).await;
-        }
-        keep_sound(&mut response, &asked.head);
-        response.body_mut().sent_by(asked.route(), &asked.head);
-        if let Some(switch) = switch {
-            let socket = switch_protocols(*switch, &response, life.clone());
-            life.track_socket(socket.in_current_span());
-        }
-        response
     }
 }
 
@@ -154,12 +162,49 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn rendering(&self) -> Rendering<'_> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        Rendering {
+            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            ..self.rendering_of(of_route)
+        }
+    }
+
+    /// With what a mounted app, or the whole app, renders.
+    fn rendering_of<'r>(&'r self, app: Option<&'r Arc<Parts>>) -> Rendering<'r> {
+        let parts = app.unwrap_or(&self.core.parts);
         Rendering {
             head: &self.head,
-            views: &self.core.views,
-            replies: &self.core.replies,
-            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            views: &parts.views,
+            replies: &parts.replies,
+            view: "",
         }
+    }
+
+    /// The mounted app of the route, if it is of one, and the whole app.
+    fn apps(&self) -> impl Iterator<Item = &Arc<Parts>> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        of_route.into_iter().chain([&self.core.parts])
+    }
+
+    /// The answer that is to be waited for: for a file or a handler, or since the reply is a failure, or
+    /// lacks a page.
+    async fn settled(
+        &self,
+        rendered: Result<Result<Response, Failure>, Reply>,
+        deadline: Option<Deadline>,
+    ) -> Response {
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(waiting) => within(deadline, waiting.render(self.rendering())).await,
+        };
+        let mut response = match rendered {
+            Ok(response) => response,
+            Err(failure) => self.failed(failure).await,
+        };
+        if self.lacks_page(&response) {
+            self.give_page(&mut response).await;
+        }
+        response
     }
 
     /// The answer to a failure: that of the nearest fallback that has one, or the framework's.
@@ -183,14 +228,17 @@ impl Asked<'_> {
             .endpoint
             .and_then(|endpoint| endpoint.fallback.as_ref());
         let of_group = of_group.map(|fallback| &fallback.code);
-        let of_app = self.core.fallback.as_ref();
-        of_controller.into_iter().chain(of_group).chain(of_app)
+        let of_apps = self.apps().filter_map(|app| app.fallback.as_ref());
+        of_controller.into_iter().chain(of_group).chain(of_apps)
     }
 
     /// What an error of the app's own types means.
     fn mapped(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Error(error) => self.core.error_mappings.apply(error).into(),
+            Failure::Error(error) => self
+                .apps()
+                .fold(error, |error, app| app.error_mappings.apply(error))
+                .into(),
             value => value,
         }
     }
@@ -267,10 +315,8 @@ impl Asked<'_> {
         let Some(page) = self.table.status_page(&self.head, response.status()) else {
             return;
         };
-        let mut error = Error::from_status(response.status().as_u16());
-        for (name, value) in response.headers() {
-            error = error.with_header(name, value);
-        }
+        let error = Error::from_status(response.status().as_u16());
+        let error = error.with_headers_of(response.headers());
         *response = self.page(page, error).await;
     }
 
@@ -281,7 +327,7 @@ impl Asked<'_> {
         let reply = Stage::StatusPage.run(|| page.action.call(request));
         let rendering = Rendering {
             view: &page.view,
-            ..self.rendering()
+            ..self.rendering_of(page.app.as_ref())
         };
         let rendered = match reply.await {
             Ok(reply) => reply.or_status(error.status()).render(rendering).await,
@@ -321,10 +367,10 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's.
+/// place of the error's. What the answer says itself stays; cookies are set by both.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        if name != header::CONTENT_TYPE && !response.headers().contains_key(name) {
+        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -337,6 +383,23 @@ enum Next<'t> {
     Endpoint(&'t Endpoint),
     Options(&'t HeaderValue),
     NoRoute(Error),
+}
+
+/// Who answers, and the plugins around it.
+fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
+    match table.find(request) {
+        Found::Endpoint(endpoint, bindings) => {
+            request.bindings = bindings;
+            request.extra.clone_from(&endpoint.extra);
+            request.mounted.clone_from(&endpoint.app);
+            if let Some(bytes) = endpoint.limits.body_limit {
+                request.limit_body(bytes);
+            }
+            (&endpoint.chain, Next::Endpoint(endpoint))
+        }
+        Found::Options(allow, chain) => (chain, Next::Options(allow)),
+        other => (&table.global, Next::NoRoute(no_route(&other))),
+    }
 }
 
 /// What comes of it.
@@ -371,6 +434,10 @@ impl<'t> Next<'t> {
         }
     }
 
+    fn security(&self) -> &'t [NamedSecurity] {
+        self.endpoint().map_or(&[], |endpoint| &endpoint.security)
+    }
+
     async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
         match self {
             Next::Options(allow) => {
@@ -379,13 +446,13 @@ impl<'t> Next<'t> {
                 Ok(Answer::Response(response))
             }
             // What status pages are for; the app's fallbacks are for what its own code gives.
-            Next::NoRoute(error) => Ok(Answer::Response(Box::pin(asked.unresolved(error)).await)),
+            Next::NoRoute(error) => Ok(Answer::Response(asked.unresolved(error).await)),
             Next::Endpoint(endpoint) => match &endpoint.target {
                 Target::Action(action) => {
                     let reply = Stage::Controller.run(|| action.call(request));
                     Ok(Answer::Reply(reply.await?))
                 }
-                Target::Protocol(handler) => Ok(Box::pin(open(&**handler, request)).await?),
+                Target::Protocol(handler) => Ok(open(&**handler, request).await?),
             },
         }
     }
@@ -425,48 +492,83 @@ fn switch_protocols(
     }
 }
 
-async fn run_before(chain: &Chain, request: &mut Request) -> Result<Flow> {
-    for plugin in chain.iter() {
-        let stage = Stage::Plugin(&plugin.name);
-        if let stop @ Flow::Stop(_) = stage.run(|| plugin.code.pre_request(request)).await? {
-            return Ok(stop);
-        }
+/// `work`, in time if there is a deadline.
+async fn within<T, E: From<Error>>(
+    deadline: Option<Deadline>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match deadline {
+        None => work.await,
+        Some(deadline) => deadline.within(work).await,
     }
-    Ok(Flow::Continue)
 }
 
-/// Asks the security function of the route.
-async fn admit(security: &NamedSecurity, request: &mut Request) -> Result<Flow> {
-    let stage = Stage::Security(&security.name);
-    match stage.run(|| security.code.check(request)).await? {
-        Access::Granted => Ok(Flow::Continue),
-        Access::GrantedAs(data) => {
-            request.auth_data = Some(data);
-            Ok(Flow::Continue)
+/// Runs the plugins, then asks the security functions of the route. A reply is the end; it is behind a
+/// pointer, because most requests go on.
+async fn run_before(
+    chain: &Chain,
+    security: &[NamedSecurity],
+    request: &mut Request,
+) -> Result<Option<Box<Reply>>> {
+    for plugin in chain.iter() {
+        let deadline = Deadline::of(request);
+        let before = Stage::Plugin(&plugin.name).run(|| plugin.code.pre_request(request));
+        let flow = match deadline {
+            None => before.await?,
+            Some(deadline) => Box::pin(deadline.within(before)).await?,
+        };
+        match flow {
+            Flow::Continue => {}
+            Flow::Break => break,
+            Flow::Stop(reply) => return Ok(Some(Box::new(reply))),
         }
-        Access::Denied(reply) => Ok(Flow::Stop(reply)),
     }
+    for security in security {
+        let deadline = Deadline::of(request);
+        let check = Stage::Security(&security.name).run(|| security.code.check(request));
+        let access = match deadline {
+            None => check.await?,
+            Some(deadline) => Box::pin(deadline.within(check)).await?,
+        };
+        match access {
+            Access::Granted => {}
+            Access::GrantedAs(data) => request.auth_data = Some(data),
+            // Else a refusal that has only a text would be taken for a success.
+            Access::Denied(reply) => {
+                let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
+                return Ok(Some(Box::new(refusal)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
         let stage = Stage::Plugin(&plugin.name);
         let after = stage.run(|| plugin.code.post_request(&asked.head, response));
-        if let Err(error) = after.await {
-            *response = Box::pin(asked.failed(error.into())).await;
+        match after.await {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Break) => break,
+            Ok(Flow::Stop(reply)) => {
+                let rendered = Box::pin(reply.render(asked.rendering())).await;
+                *response = match rendered {
+                    Ok(instead) => instead,
+                    Err(failure) => Box::pin(asked.failed(failure)).await,
+                };
+                break;
+            }
+            Err(error) => *response = Box::pin(asked.failed(error.into())).await,
         }
     }
 }
 
-/// Puts right what a plugin has put into a response that would break the connection, and adds the
-/// session's cookie.
-fn keep_sound(response: &mut Response, head: &Head) {
+/// Takes away what a plugin, or the handler of a protocol, may have put into a response and what would
+/// break the connection. A reply has no such headers.
+fn remove_framing(response: &mut Response) {
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    if let Some(cookie) = head.session_cookie() {
-        headers.append(header::SET_COOKIE, cookie);
-    }
 }
 
 /// Why no route answers.

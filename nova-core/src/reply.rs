@@ -4,6 +4,7 @@ mod file;
 mod forms;
 mod handlers;
 mod into_reply;
+mod json;
 mod render;
 
 use std::path::{Path, PathBuf};
@@ -21,10 +22,12 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::response::{self, ResponseBody};
 use file::File;
+pub(crate) use file::{chunks, content_type, has_become_shorter, next_chunk};
 pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
 pub(crate) use handlers::ReplyHandlers;
 use handlers::Value;
 pub use into_reply::{IntoError, IntoReply};
+use json::encoded;
 pub(crate) use render::Rendering;
 
 /// An answer to be rendered: made by [`json`], [`view`], [`status`], [`redirect`], [`text`],
@@ -47,6 +50,8 @@ pub(crate) use render::Rendering;
 #[derive(Debug)]
 pub struct Reply {
     status: Option<StatusCode>,
+    /// In place of 200 or 201, where nobody sets a status.
+    usual: Option<StatusCode>,
     headers: HeaderMap,
     content: Content,
     /// The first mistake in making this reply; it becomes a 500.
@@ -77,10 +82,16 @@ impl Reply {
     fn empty() -> Self {
         Reply {
             status: None,
+            usual: None,
             headers: HeaderMap::new(),
             content: Content::Empty,
             mistake: None,
         }
+    }
+
+    /// A reply with this body, whose length may be known.
+    pub(crate) fn of(body: ResponseBody) -> Self {
+        Reply::empty().with_content(Content::Stream(body))
     }
 
     fn redirect(location: &str) -> Self {
@@ -97,8 +108,8 @@ impl Reply {
     /// The same reply with `value` as its JSON body.
     #[must_use]
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(json) => self.content = Content::Json(json.into()),
+        match encoded(value) {
+            Ok(json) => self.content = Content::Json(json),
             Err(error) => self.mistaken(format!("the reply does not serialise: {error}")),
         }
         self
@@ -205,9 +216,9 @@ impl Reply {
         self
     }
 
-    /// The same reply, with `status` unless it has one.
+    /// The same reply, with `status` unless it has one, or gets one from the handler of its value.
     pub(crate) fn or_status(mut self, status: StatusCode) -> Self {
-        self.status.get_or_insert(status);
+        self.usual.get_or_insert(status);
         self
     }
 

@@ -71,8 +71,8 @@ pub enum Access {
     /// The request may pass, and the controller learns who sent it: see
     /// [`Head::auth_data`](crate::Head::auth_data).
     GrantedAs(AuthData),
-    /// The request may not pass, and this is the answer: `status(401)`, with headers or a body as
-    /// you like, or `redirect("/login")`.
+    /// The request may not pass, and this is the answer: `status(403)`, with headers or a body as
+    /// you like, or `redirect("/login")`. It is a 401 unless it sets a status.
     Denied(Reply),
 }
 

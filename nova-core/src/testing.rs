@@ -74,11 +74,12 @@ impl TestClient {
     /// Starts the app.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and if a plugin does not start.
     pub fn new(app: App) -> Self {
-        TestClient {
-            served: Served::start(app),
-        }
+        let served = Served::start(app);
+        let begun = served.begin_plugins();
+        begun.unwrap_or_else(|failed| panic!("the app does not start: {failed}"));
+        TestClient { served }
     }
 
     /// A `GET` of this path. Await it to send it.

@@ -2,6 +2,7 @@
 
 mod paths;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, Output, UndefinedBehavior, Value, escape_formatter,
 };
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use crate::build_error::{BuildError, NameKind, nearest};
 use crate::error::{Error, Result};
@@ -135,9 +136,10 @@ impl Views {
             .collect()
     }
 
-    /// The same views, which can make paths of the routes of `router`.
-    pub(crate) fn with_paths_of(mut self, router: &Router) -> Self {
-        paths::add_function(&mut self.templates, router);
+    /// The same views, which can make paths of the routes of `router`; `app` is the mounted app that they
+    /// are of.
+    pub(crate) fn with_paths_of(mut self, router: &Router, app: &str) -> Self {
+        paths::add_function(&mut self.templates, router, app);
         self
     }
 
@@ -187,7 +189,7 @@ impl Views {
     /// minijinja looks for what a template includes or extends when it is rendered. What is named
     /// there in so many words can be looked for now.
     fn check_names(&self, file: &Arc<SourceFile>, errors: &mut Vec<BuildError>) {
-        for found in NAMED.captures_iter(file.text()) {
+        for found in NAMED.captures_iter(&live(file.text())) {
             let Some(name) = found.get(1).or(found.get(2)) else {
                 continue;
             };
@@ -251,6 +253,17 @@ fn write_json(out: &mut Output<'_>, value: &Value) -> Result<(), minijinja::Erro
         .replace('>', "\\u003e")
         .replace('&', "\\u0026");
     out.write_str(&json).map_err(minijinja::Error::from)
+}
+
+/// What is no code in a template: comments, and what is shown as it stands.
+static DEAD: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?s)\{#.*?#\}|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}";
+    Regex::new(pattern).expect("the pattern is one")
+});
+
+/// A template with spaces in place of what is no code, so that all else keeps its place.
+fn live(text: &str) -> Cow<'_, str> {
+    DEAD.replace_all(text, |dead: &Captures<'_>| " ".repeat(dead[0].len()))
 }
 
 /// What a template includes, extends or imports, unless it says that it may be missing.

@@ -85,6 +85,8 @@ fn a_correct_file_says_nothing() {
             ["/plain", "notes::index", { protocol = "http" }],
         ]
         [[group]]
+        routes = [["/", "notes::index"]]
+        [[group]]
     "#;
     assert_eq!(told(router), "nothing is wrong");
 }
@@ -166,6 +168,26 @@ fn every_kind_of_mistake_in_a_route_has_its_message() {
             r#"[4.5, "notes::index"]"#,
             "3:2: the path of a route is a string",
         ),
+        (
+            r#"["404", "notes::index"]"#,
+            "3:2: a status page has its status without quotes: `404`",
+        ),
+        (
+            r#"[-404, "notes::index"]"#,
+            "3:2: a status page is for a status from 400 to 599",
+        ),
+        (
+            r#"[302, "notes::index"]"#,
+            "3:2: a status page is for a status from 400 to 599, and not for 302",
+        ),
+        (
+            r#"[404, "notes::index", { name = "x" }]"#,
+            "3:32: a status page has no options",
+        ),
+        (
+            r#"["/a/[...]/b", "notes::index"]"#,
+            "3:2: `/a/[...]/b` is no path: what matches the rest of a path stands at its end",
+        ),
         (r#"["/a", 7]"#, "3:8: who answers a route is a string"),
         (r#""/a""#, "3:1: a route is a tuple"),
         (
@@ -208,6 +230,26 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
         (
             "[[group]]\nprefix = \"api\"\nroutes = [[\"/a\", \"notes::index\"]]\n",
             "2:10: `api` is no path: it begins with a slash: `/api`",
+        ),
+        (
+            "[[group]]\nenv = []\n",
+            "2:7: a group for no environment has no routes: leave `env` out for all",
+        ),
+        (
+            "[[group]]\nenv = \"production\"\n",
+            "2:7: there is no environment `production`",
+        ),
+        (
+            "[[group]]\nhost = \"example.com:80\"\n",
+            "2:8: a host has neither a port nor a path: `example.com`",
+        ),
+        (
+            "[[group]]\nplugins = []\nplugins_add = [\"nothing\"]\n",
+            "3:1: `plugins` takes the place of the global plugins, and `plugins_add` adds to them",
+        ),
+        (
+            "[[group]]\nlimits = { body_limit = \"2MB\" }\n",
+            "2:25: `body_limit` is wrong: invalid type: string \"2MB\", expected a number of bytes",
         ),
         (
             "[[group]]\nroutes = 1\n",
@@ -306,6 +348,15 @@ fn what_stands_in_the_wrong_place_says_where_it_belongs() {
         (
             format!("routes = {route}\n"),
             "1:1: `routes` belongs in a `[[group]]`",
+        ),
+        // nova-observed, bug 10: there, `extra_state` of a group counts for nothing.
+        (
+            format!("[[group]]\nextra = {{ a = 1 }}\nroutes = {route}\n"),
+            "2:1: `extra` belongs in the options of a route: `[path, handler, { … }]`",
+        ),
+        (
+            "[[group]]\nroutes = [[\"/a\", \"notes::index\", { security = false }]]\n".to_owned(),
+            "2:36: `security` belongs in the route's `[[group]]`",
         ),
         (
             "plugins = []\n".to_owned(),

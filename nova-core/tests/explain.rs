@@ -76,6 +76,10 @@ fn the_table_is_data() {
         "security": "auth::guard", "plugins": ["correlation"],
     });
     assert_eq!(show, expected);
+    let page = routes.as_array().unwrap().last().unwrap();
+    assert_eq!(page["status"], 404);
+    assert_eq!(page.get("security"), None, "a page is for who was refused");
+    assert_eq!(page["plugins"], serde_json::json!([]));
     let requests: Vec<String> = router().routes().iter().map(|one| one.requests()).collect();
     let expected = [
         "GET, POST /api/notes",
@@ -150,7 +154,13 @@ fn an_explanation_says_why_each_near_route_does_not_answer() {
             "GET",
             "/updates",
             "/updates",
-            "for the host `ws.example.com`, and not `none`",
+            "for the host `ws.example.com`, and the request names none",
+        ),
+        (
+            "GET",
+            "ws://www.example.com./updates",
+            "/updates",
+            "for the host `ws.example.com`, and not `www.example.com`",
         ),
         (
             "POST",
@@ -179,6 +189,16 @@ fn an_explanation_says_why_each_near_route_does_not_answer() {
 fn an_explanation_tells_every_other_outcome() {
     for (method, target, outcome) in [
         ("GET", "ws://ws.example.com/updates", "`updates` answers"),
+        (
+            "GET",
+            "ws://WS.example.com.:80/updates",
+            "`updates` answers",
+        ),
+        (
+            "GET",
+            "api/notes/7",
+            "GET /api/notes/7: `notes::show` answers",
+        ),
         (
             "DELETE",
             "/api/notes",

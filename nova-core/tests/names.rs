@@ -90,6 +90,15 @@ async fn a_path_in_a_view_is_what_the_kind_of_the_view_wants() {
     }
 }
 
+#[tokio::test]
+async fn a_path_of_nothing_is_a_500_and_no_path() {
+    for value in ["none", "''", "'..'"] {
+        let text = format!("{{{{ path_for('note', version='v1', id={value}) }}}}");
+        let client = TestClient::new(with_view(&text).build().unwrap());
+        assert_eq!(client.get("/page").await.status(), 500, "{value}");
+    }
+}
+
 #[test]
 fn a_view_that_names_no_route_or_no_binding_is_told_at_build() {
     for (text, said) in [

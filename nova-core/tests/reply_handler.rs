@@ -10,7 +10,7 @@ use std::sync::Arc;
 use nova_core::testing::TestClient;
 use nova_core::{
     App, AppBuilder, Environment, Error, Head, IntoReply, Reply, Request, Result, bytes, json,
-    value,
+    status, value,
 };
 
 struct Xml(&'static str);
@@ -70,6 +70,24 @@ async fn the_status_and_headers_of_the_controller_win_over_those_of_the_handler(
     );
     assert_eq!(response.header("x-handler"), Some("xml"));
     assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+}
+
+#[tokio::test]
+async fn the_status_of_a_handler_wins_over_the_one_that_a_page_would_have() {
+    let gone = |_: Xml, _: Arc<Head>| async { status(410).text("gone") };
+    let app = App::builder()
+        .reply_handler(gone)
+        .route((404, |_: Request| async { Xml("feed") }));
+    let response = TestClient::new(app.build().unwrap()).get("/nothing").await;
+
+    assert_eq!(response.status(), 410);
+    let app = App::builder()
+        .reply_handler(xml)
+        .route((404, |_: Request| async { Xml("feed") }));
+    let response = TestClient::new(app.build().unwrap()).get("/nothing").await;
+
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.text(), "<feed path='/nothing'/>");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nova_core::testing::TestClient;
 use nova_core::{
     Access, App, Environment, Error, Flow, Group, Head, Plugin, Request, Response, Result,
-    Security, methods, redirect, status,
+    Security, methods, redirect, status, text,
 };
 
 struct ByHeader;
@@ -44,11 +44,11 @@ impl Plugin for Audit {
         Ok(Flow::Continue)
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         let who = head.auth_data::<User>().map_or("nobody", |user| &user.0);
         let headers = response.headers_mut();
         headers.insert("x-audit", http::HeaderValue::from_str(who).unwrap());
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -125,6 +125,26 @@ async fn who_may_not_pass_gets_the_answer_and_the_controller_is_not_called() {
     let response = client.get("/guarded").header("x-who", "banned").await;
     assert_eq!(response.header("x-why"), Some("banned"));
     assert_eq!(calls.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_status_is_a_401() {
+    struct Text;
+    impl Security for Text {
+        async fn check(&self, _request: &mut Request) -> Result<Access> {
+            Ok(Access::Denied(text("no").header("x-why", "closed")))
+        }
+    }
+    let group = Group::new()
+        .security("text")
+        .route(("/", |_: Request| async { "not reached" }));
+    let app = App::builder().security("text", Text).group(group);
+    let client = TestClient::new(app.build().unwrap());
+    for method in ["GET", "POST"] {
+        let response = client.request(method, "/").await;
+        assert_eq!((response.status().as_u16(), response.text()), (401, "no"));
+        assert_eq!(response.header("x-why"), Some("closed"));
+    }
 }
 
 #[tokio::test]

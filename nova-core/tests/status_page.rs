@@ -31,12 +31,12 @@ impl Plugin for Stops {
         }
     }
 
-    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
         let length = http_body::Body::size_hint(response.body()).exact().unwrap();
         response
             .headers_mut()
             .insert("x-length", HeaderValue::from(length));
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -131,6 +131,53 @@ async fn the_headers_of_the_answer_without_a_body_stay() {
 }
 
 #[tokio::test]
+async fn a_content_type_without_a_body_neither_hides_the_page_nor_counts_for_it() {
+    for answer in [
+        (|| status(404).content_type("text/html")) as fn() -> Reply,
+        || status(404).text(""),
+        || status(404).header("content-encoding", "gzip"),
+    ] {
+        let app = App::builder()
+            .route((404, page))
+            .route(("/", move |_: Request| async move { answer() }));
+        let response = TestClient::new(app.build().unwrap()).get("/").await;
+
+        assert_eq!(told(&response), (404, "page of 404: nothing"));
+        let content_type = response.header("content-type");
+        assert_eq!(content_type, Some("text/plain; charset=utf-8"));
+        assert_eq!(response.header("content-encoding"), None);
+    }
+}
+
+#[tokio::test]
+async fn all_cookies_are_set_those_of_the_answer_and_those_of_the_page() {
+    let app = App::builder()
+        .route((401, |_: Request| async {
+            text("who?").cookie(("asked", "yes")).header("vary", "c")
+        }))
+        .route(("/", |_: Request| async {
+            let challenges = status(401)
+                .append_header("www-authenticate", "Basic")
+                .append_header("www-authenticate", "Bearer");
+            challenges
+                .header("vary", "a")
+                .cookie(("a", "1"))
+                .cookie(("b", "2"))
+        }));
+    let response = TestClient::new(app.build().unwrap()).get("/").await;
+
+    let all = |name| -> Vec<&str> {
+        let values = response.headers().get_all(name).iter();
+        let text = values.map(|value| value.to_str().unwrap());
+        text.map(|value| value.split(';').next().unwrap()).collect()
+    };
+    assert_eq!(told(&response), (401, "who?"));
+    assert_eq!(all("set-cookie"), ["asked=yes", "a=1", "b=2"]);
+    assert_eq!(all("www-authenticate"), ["Basic", "Bearer"]);
+    assert_eq!(all("vary"), ["c"]);
+}
+
+#[tokio::test]
 async fn a_page_belongs_to_the_prefix_of_its_group() {
     let client = client();
     for path in ["/api", "/api/x", "/api/x/y"] {
@@ -142,6 +189,42 @@ async fn a_page_belongs_to_the_prefix_of_its_group() {
         );
     }
     assert_eq!(told(&client.get("/apis").await).1, "page of 404: nothing");
+}
+
+#[tokio::test]
+async fn a_page_of_a_host_and_a_prefix_is_for_what_is_refused_there() {
+    let says = |name: &'static str| move |_: Request| async move { text(name) };
+    let group = |name| {
+        Group::new()
+            .route((401, says(name)))
+            .route((404, says(name)))
+    };
+    let app = App::builder()
+        .security("closed", Closed)
+        .group(group("all"))
+        .group(
+            group("api")
+                .prefix("/api")
+                .security("closed")
+                .route(("/closed", says("not reached"))),
+        )
+        .group(group("host").host("*.example.com"))
+        .group(group("host api").host("a.example.com").prefix("/api"));
+    let client = TestClient::new(app.build().unwrap());
+    for (host, path, status, page) in [
+        ("x", "/nothing", 404, "all"),
+        ("x", "/api/nothing", 404, "api"),
+        ("x", "/api/closed", 401, "api"),
+        ("b.example.com", "/nothing", 404, "host"),
+        // A host is more particular than any prefix.
+        ("b.example.com", "/api/closed", 401, "host"),
+        ("a.example.com:80", "//api/closed/", 401, "host api"),
+        ("A.example.com.", "/api", 404, "host api"),
+        ("a.example.com", "/apis", 404, "host"),
+    ] {
+        let response = client.get(path).header("host", host).await;
+        assert_eq!(told(&response), (status, page), "{host}{path}");
+    }
 }
 
 #[tokio::test]

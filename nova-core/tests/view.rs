@@ -167,6 +167,20 @@ fn mistakes_in_views_are_told_at_launch_with_their_place() {
 }
 
 #[tokio::test]
+async fn what_is_no_code_in_a_view_names_nothing() {
+    let page = "{# {% include 'old.html' %} {{ path_for('nots') }} #}\
+                {% raw %}{% include 'a' %}{{ path_for('b') }}{% endraw %}";
+    let folder = views(&[("page.html", page)]);
+    let app = App::builder()
+        .views(folder.path())
+        .action("page", |_| async { view(&()) })
+        .route(("/", "page"));
+    let client = TestClient::new(app.build().unwrap());
+    let shown = client.get("/").await.text().to_owned();
+    assert_eq!(shown, "{% include 'a' %}{{ path_for('b') }}");
+}
+
+#[tokio::test]
 async fn values_are_escaped_by_what_the_file_is() {
     let value = "{{ title }}";
     let names = [

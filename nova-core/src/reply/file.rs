@@ -31,15 +31,8 @@ impl File {
         }
     }
 
-    /// By the end of the name; what is text is taken for UTF-8.
     pub(super) fn content_type(&self) -> HeaderValue {
-        let kind = mime_guess::from_path(&self.path).first_raw();
-        let kind = kind.unwrap_or("application/octet-stream");
-        let named = match kind.starts_with("text/") {
-            true => HeaderValue::try_from(format!("{kind}; charset=utf-8")),
-            false => Ok(HeaderValue::from_static(kind)),
-        };
-        named.expect("the types of the list are header values")
+        content_type(&self.path)
     }
 
     /// Opens the file. Nothing is read yet; a `HEAD` never does.
@@ -61,6 +54,17 @@ impl File {
         let file = tokio::fs::File::from_std(file);
         Ok(ResponseBody::of_length(chunks(file, length, path), length))
     }
+}
+
+/// The type of a file, by the end of its name; what is text is taken for UTF-8.
+pub(crate) fn content_type(path: &Path) -> HeaderValue {
+    let kind = mime_guess::from_path(path).first_raw();
+    let kind = kind.unwrap_or("application/octet-stream");
+    let named = match kind.starts_with("text/") {
+        true => HeaderValue::try_from(format!("{kind}; charset=utf-8")),
+        false => Ok(HeaderValue::from_static(kind)),
+    };
+    named.expect("the types of the list are header values")
 }
 
 /// The file, at the place where reading begins, and how many bytes to read.
@@ -89,7 +93,8 @@ fn failed(path: &Path, error: &io::Error) -> Error {
     }
 }
 
-fn chunks(
+/// The next `length` bytes of a file, a piece at a time.
+pub(crate) fn chunks(
     file: tokio::fs::File,
     length: u64,
     path: PathBuf,
@@ -98,15 +103,30 @@ fn chunks(
         if left == 0 {
             return Ok(None);
         }
-        let most = left.min(CHUNK);
-        let mut chunk = BytesMut::with_capacity(most as usize);
-        let read = (&mut file).take(most).read_buf(&mut chunk).await?;
-        if read == 0 {
-            let path = path.display();
-            return Err(Error::internal(format!(
-                "`{path}` has become shorter while it was sent"
-            )));
-        }
-        Ok(Some((chunk.freeze(), (file, left - read as u64, path))))
+        let chunk = next_chunk(&mut file, left, &path).await?;
+        let left = left - chunk.len() as u64;
+        Ok(Some((chunk, (file, left, path))))
     })
+}
+
+/// The next piece of a file, of which `left` bytes are to come.
+///
+/// # Errors
+/// 500 if there are none, or if it cannot be read.
+pub(crate) async fn next_chunk(
+    file: &mut tokio::fs::File,
+    left: u64,
+    path: &Path,
+) -> Result<Bytes> {
+    let most = left.min(CHUNK);
+    let mut chunk = BytesMut::with_capacity(most as usize);
+    if file.take(most).read_buf(&mut chunk).await? == 0 {
+        return Err(has_become_shorter(path));
+    }
+    Ok(chunk.freeze())
+}
+
+pub(crate) fn has_become_shorter(path: &Path) -> Error {
+    let path = path.display();
+    Error::internal(format!("`{path}` has become shorter while it was sent"))
 }

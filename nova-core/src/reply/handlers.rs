@@ -125,6 +125,7 @@ impl Reply {
         if let Some(status) = self.status {
             reply = reply.with_status(status.as_u16());
         }
+        reply.usual = self.usual.or(reply.usual);
         // All cookies are set; of other headers, the controller has the last word.
         if self.headers.contains_key(SET_COOKIE) {
             for cookie in reply.headers.get_all(SET_COOKIE) {

@@ -52,7 +52,8 @@ fn listed(table: &Table) -> BTreeMap<String, (&RouteInfo, String)> {
     };
     let routes = table.routes.iter().map(|route| {
         let fallback = route.fallback.as_ref().map(|fallback| &fallback.name);
-        let more = format!("{:?} {:?} {fallback:?}", route.limits, route.extra);
+        let more = (&route.limits, &route.extra, fallback, &route.files);
+        let more = format!("{more:?}");
         (&route.info, way(&route.info, Some(&route.chain), more))
     });
     let pages = table.pages.iter();

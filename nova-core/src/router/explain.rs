@@ -68,13 +68,20 @@ struct Asked<'a> {
 }
 
 pub(super) fn explain(table: &Table, method: &str, target: &str) -> Explanation {
+    // A path whose slash was left out would be read as a host.
+    let slash = if target.contains("://") || target.starts_with('/') {
+        ""
+    } else {
+        "/"
+    };
+    let target = format!("{slash}{target}");
     let uri: Uri = target.parse().unwrap_or_default();
     let path = match target.starts_with('/') {
         true => target.split(['?', '#']).next().unwrap_or_default(),
         false => uri.path(),
     };
     let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
-    let host = uri.host().map(str::to_ascii_lowercase);
+    let host = uri.host().map(super::host::normalized);
     let asked = Asked {
         method: &method,
         path,
@@ -173,11 +180,11 @@ fn compare(
         && !super::host::Host::parse(host)
             .is_ok_and(|own| asked.host.is_some_and(|asked| own.matches(asked)))
     {
-        let asked = asked.host.unwrap_or("none");
-        return Some((
-            0.3,
-            format!("it is for the host `{host}`, and not `{asked}`"),
-        ));
+        let reason = match asked.host {
+            Some(asked) => format!("it is for the host `{host}`, and not `{asked}`"),
+            None => format!("it is for the host `{host}`, and the request names none"),
+        };
+        return Some((0.3, reason));
     }
     if let Target::Protocol(_) = route.target {
         let protocol = &route.info.protocol;

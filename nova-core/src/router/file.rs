@@ -14,12 +14,14 @@ use crate::build_error::{BuildError, NameKind, nearest};
 use crate::config::Environment;
 use crate::config::settings::{self, Leaf, Setting, Wanted, type_name};
 use crate::document::Document;
+use crate::mounted::Mounted;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
+use crate::static_files::StaticFiles;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 9] = [
+const GROUP: [&str; 10] = [
     "prefix",
     "host",
     "env",
@@ -29,6 +31,7 @@ const GROUP: [&str; 9] = [
     "fallback",
     "limits",
     "routes",
+    "apps",
 ];
 const OPTIONS: [&str; 4] = ["methods", "protocol", "name", "extra"];
 
@@ -134,6 +137,15 @@ impl Reader<'_> {
                     let routes = routes.into_iter().filter_map(|value| self.route(value));
                     group.routes = routes.collect();
                 }
+                key if OPTIONS.contains(&key) => {
+                    let home = "the options of a route: `[path, handler, { … }]`";
+                    self.errors.push(setting.misplaced(home));
+                }
+                "apps" => {
+                    let apps = self.array(setting, "a list of mounted apps, such as `[\"admin\"]`");
+                    let apps = apps.into_iter().filter_map(|app| self.app(app));
+                    group.apps = apps.collect();
+                }
                 _ => self.errors.push(setting.unknown_key("a group", &GROUP)),
             }
         }
@@ -155,13 +167,25 @@ impl Reader<'_> {
         read.map_err(|error| self.errors.push(error)).ok()
     }
 
+    fn app(&mut self, value: Value<'_>) -> Option<(Arc<Mounted>, Origin)> {
+        let (name, origin) = self.string(value, "a mounted app", "\"admin\"")?;
+        let mounted = self.registry.app(&name, &origin, self.errors)?;
+        Some((mounted, origin))
+    }
+
     /// `"dev"`, or a list of such names.
     fn environments(&mut self, value: Value<'_>) -> Option<Vec<Environment>> {
         let span = value.span();
         let names = match value.into_inner() {
             DeValue::Array(names) => names.into_iter().collect(),
-            one => vec![Spanned::new(span, one)],
+            one => vec![Spanned::new(span.clone(), one)],
         };
+        if names.is_empty() {
+            self.wrong(
+                span,
+                "a group for no environment has no routes: leave `env` out for all",
+            );
+        }
         let mut environments = Vec::new();
         for name in names {
             let what = "the environment of a group";
@@ -244,13 +268,15 @@ impl Reader<'_> {
             Some(part) => self.path_or_status(part),
             None => Matches::Path(None),
         };
-        let handler = parts
-            .next()
-            .and_then(|name| self.string(name, "who answers a route", "\"notes_api::show\""));
+        let handler = parts.next().and_then(|handler| self.handler(handler));
         let options = parts.next().map(|options| self.options(options));
         let options = options.unwrap_or_default();
         let (handler, handler_origin) = handler?;
-        if options.incomplete && options.protocol.is_none() && self.registry.is_handler(&handler) {
+        if let Handler::Named(name) = &handler
+            && options.incomplete
+            && options.protocol.is_none()
+            && self.registry.is_handler(name)
+        {
             return None; // the protocol is what could not be read
         }
         Some(RouteSpec {
@@ -259,7 +285,7 @@ impl Reader<'_> {
                 Matches::Path(_) if options.incomplete => Matches::Path(None),
                 matches => matches,
             },
-            handler: Handler::Named(handler),
+            handler,
             handler_origin,
             methods: options.methods,
             protocol: options.protocol,
@@ -269,12 +295,55 @@ impl Reader<'_> {
         })
     }
 
+    /// Who answers a route: a name, or the table of static files.
+    fn handler(&mut self, value: Value<'_>) -> Option<(Handler, Origin)> {
+        let origin = self.source.at(value.span());
+        if let DeValue::Table(_) = value.get_ref() {
+            let DeValue::Table(table) = value.into_inner() else {
+                return None;
+            };
+            let files = self.files(table, &origin)?;
+            return Some((Handler::Files(files), origin));
+        }
+        let (name, origin) = self.string(value, "who answers a route", "\"notes_api::show\"")?;
+        Some((Handler::Named(name), origin))
+    }
+
+    /// `{ dir = "priv/assets" }`; paths are relative to the file.
+    fn files(&mut self, table: DeTable<'_>, origin: &Origin) -> Option<StaticFiles> {
+        let settings = Setting::list(table, self.source);
+        let places: Vec<_> = settings
+            .iter()
+            .map(|setting| (setting.key.clone(), setting.value_origin()))
+            .collect();
+        let place = |key: &str| {
+            let known = places.iter().find(|(own, _)| own == key);
+            known.map_or(origin, |(_, place)| place).clone()
+        };
+        let (table, leaves) = ("the table of static files", Leaf::list(settings));
+        let written = settings::read(table, origin, leaves, Wanted::Whole, self.errors)?;
+        let files = StaticFiles::of(written);
+        Some(files.checked(self.source.folder(), place, self.errors))
+    }
+
     /// What a route is for; `Path(None)` for what cannot be read.
     fn path_or_status(&mut self, value: Value<'_>) -> Matches {
         let span = value.span();
         if let DeValue::Integer(number) = value.get_ref() {
-            let status = number.as_str().parse().unwrap_or(0);
+            let Ok(status) = number.as_str().parse() else {
+                self.wrong(span, "a status page is for a status from 400 to 599");
+                return Matches::Path(None);
+            };
             return Matches::Status(status, self.source.at(span));
+        }
+        if let DeValue::String(text) = value.get_ref()
+            && let Ok(status @ 400..=599) = text.parse::<u16>()
+        {
+            self.wrong(
+                span,
+                format!("a status page has its status without quotes: `{status}`"),
+            );
+            return Matches::Path(None);
         }
         let path = self.string(value, "the path of a route", "\"/notes/{id}\"");
         Matches::Path(path.map(|(path, origin)| PathSpec { path, origin }))
@@ -314,6 +383,10 @@ impl Reader<'_> {
                         self.wrong(setting.value.span(), message);
                     }
                 },
+                key if GROUP.contains(&key) => {
+                    let home = "the route's `[[group]]`: a route of its own has a group of its own";
+                    self.errors.push(setting.misplaced(home));
+                }
                 _ => self.errors.push(setting.unknown_key("a route", &OPTIONS)),
             }
         }

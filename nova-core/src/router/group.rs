@@ -14,6 +14,7 @@ use crate::controller::{Action, ActionFn};
 use crate::origin::Origin;
 use crate::plugin::{NamedPlugin, Plugin};
 use crate::reply::IntoReply;
+use crate::static_files::StaticFiles;
 
 /// Routes that share a prefix and plugins: in Rust what a `[[group]]` is in `router.toml`.
 ///
@@ -36,6 +37,7 @@ pub struct Group {
     fallback: Option<(String, Origin)>,
     limits: Limits,
     routes: Vec<(Route, Origin)>,
+    apps: Vec<(String, Origin)>,
 }
 
 /// A plugin of a group: one that the app has registered, or the group's own.
@@ -89,13 +91,15 @@ impl From<u16> for PathOrStatus {
     }
 }
 
-/// Who answers: the name of an action or of a protocol's handler, or an action itself.
+/// Who answers: the name of an action or of a protocol's handler, an action itself, or files.
 #[derive(Debug, Clone)]
 pub enum Handler {
     /// What `router.toml` would write, such as `notes_api::index`.
     Named(String),
     /// Code that has no name.
     Action(Action),
+    /// Static files.
+    Files(StaticFiles),
 }
 
 /// The options of a route, the third part of the tuple: begin with [`methods`] or [`protocol`], or
@@ -177,6 +181,7 @@ impl Group {
             fallback: None,
             limits: Limits::default(),
             routes: Vec::new(),
+            apps: Vec::new(),
         }
     }
 
@@ -245,11 +250,13 @@ impl Group {
     /// let group = Group::new().plugin("request", RequestPlugin::new(options));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn plugin(mut self, name: &str, plugin: impl Plugin) -> Self {
         let own = NamedPlugin {
             name: name.into(),
             code: Arc::new(plugin),
             written: name.into(),
+            origin: Origin::caller(),
         };
         let plugins = self.plugins.get_or_insert_default();
         plugins.push(GroupPlugin::Own(own));
@@ -280,6 +287,15 @@ impl Group {
     #[track_caller]
     pub fn route(mut self, route: impl IntoRoute) -> Self {
         self.routes.push((route.into_route(), Origin::caller()));
+        self
+    }
+
+    /// Puts the routes of an app that is [mounted](crate::AppBuilder::mount) under this name below the
+    /// prefix of the group, behind its plugins and its security function.
+    #[must_use]
+    #[track_caller]
+    pub fn app(mut self, name: impl Into<String>) -> Self {
+        self.apps.push((name.into(), Origin::caller()));
         self
     }
 
@@ -329,7 +345,13 @@ impl Group {
             None => PluginsSpec::GlobalAnd(added),
         };
         let routes = self.routes.into_iter();
+        let apps = self.apps.into_iter().filter_map(|(name, origin)| {
+            let mounted = registry.app(&name, &origin, errors)?;
+            Some((mounted, origin))
+        });
+        let apps = apps.collect();
         GroupSpec {
+            apps,
             security: security.flatten(),
             fallback: fallback.flatten(),
             prefix: self
@@ -340,7 +362,7 @@ impl Group {
             plugins,
             limits: self.limits,
             routes: routes
-                .map(|(route, origin)| route.into_spec(origin, errors))
+                .map(|(route, origin)| route.into_spec(origin, registry, errors))
                 .collect(),
         }
     }
@@ -365,7 +387,12 @@ impl Route {
         self
     }
 
-    fn into_spec(self, origin: Origin, errors: &mut Vec<BuildError>) -> RouteSpec {
+    fn into_spec(
+        self,
+        origin: Origin,
+        registry: &Registry,
+        errors: &mut Vec<BuildError>,
+    ) -> RouteSpec {
         let place = |name: String| (name, origin.clone());
         let options = self.options;
         let extra = options.extra.and_then(|extra| {
@@ -383,7 +410,13 @@ impl Route {
                     origin: origin.clone(),
                 })),
             },
-            handler: self.handler,
+            handler: match self.handler {
+                Handler::Files(files) => {
+                    let place = |_: &str| origin.clone();
+                    Handler::Files(files.checked(&registry.root, place, errors))
+                }
+                other => other,
+            },
             handler_origin: origin.clone(),
             methods: options
                 .methods
@@ -429,7 +462,8 @@ impl<P: Into<PathOrStatus>, H: IntoHandler> IntoRoute for (P, H, RouteOptions) {
     }
 }
 
-/// Who answers a route: a name, or an `async fn(Request) -> impl IntoReply`, or such a closure.
+/// Who answers a route: a name, or an `async fn(Request) -> impl IntoReply`, or such a closure, or
+/// static [`files`](crate::files).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` answers no route",
     note = "name an action, such as `\"notes_api::index\"`, or write an `async fn` that takes a `Request` and returns a reply"
@@ -442,6 +476,12 @@ pub trait IntoHandler {
 impl IntoHandler for &str {
     fn into_handler(self) -> Handler {
         Handler::Named(self.to_owned())
+    }
+}
+
+impl IntoHandler for StaticFiles {
+    fn into_handler(self) -> Handler {
+        Handler::Files(self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hosts that groups of routes are for.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use http::header;
 
@@ -20,16 +21,26 @@ impl Host {
     /// # Errors
     /// What is wrong, and what to write instead.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let host = text.to_ascii_lowercase();
+        let host = normalized(text);
         if let Some((_, rest)) = host.split_once("://") {
-            let rest = rest.split(['/', ':']).next().unwrap_or_default();
+            let rest = rest.split('/').next().unwrap_or_default();
+            let rest = without_port(rest);
             return Err(format!("a host has no scheme: `{rest}`"));
         }
-        if host.starts_with('[') && host.ends_with(']') {
+        if let Ok(address) = host.parse::<Ipv6Addr>() {
+            return Err(format!("an IPv6 address stands in brackets: `[{address}]`"));
+        }
+        if ipv6(&host).is_some() {
             return Ok(Host::Exact(host.into()));
         }
-        if let Some((name, _)) = host.split_once([':', '/']) {
+        let name = without_port(host.split('/').next().unwrap_or_default());
+        if name != host && !name.is_empty() && (ipv6(name).is_some() || !name.contains(['[', ':']))
+        {
             return Err(format!("a host has neither a port nor a path: `{name}`"));
+        }
+        if !host.is_ascii() {
+            let said = "a host is written as browsers send it, in ASCII: `xn--bcher-kva.example`";
+            return Err(said.to_owned());
         }
         let name = host.strip_prefix("*.").unwrap_or(&host);
         let is_label = |label: &str| {
@@ -92,8 +103,22 @@ pub(crate) fn host_of(head: &Head) -> Option<String> {
         Some(host) => host,
         None => without_port(head.headers().get(header::HOST)?.to_str().ok()?),
     };
+    Some(normalized(host))
+}
+
+/// A host in the one form in which hosts are compared: in lower case, without the dot that may end a
+/// name (RFC 1034 §3.1), an IPv6 address as RFC 5952 has it.
+pub(super) fn normalized(host: &str) -> String {
+    if let Some(address) = ipv6(host) {
+        return format!("[{address}]");
+    }
     let host = host.strip_suffix('.').unwrap_or(host);
-    Some(host.to_ascii_lowercase())
+    host.to_ascii_lowercase()
+}
+
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    let address = host.strip_prefix('[')?.strip_suffix(']')?;
+    address.parse().ok()
 }
 
 fn without_port(authority: &str) -> &str {
@@ -118,12 +143,34 @@ mod tests {
                 "neither a port nor a path: `example.com`",
             ),
             ("example.com/a", "`example.com`"),
+            ("example.com:80/a", "`example.com`"),
+            ("https://[::1]:80/a", "no scheme: `[::1]`"),
+            ("[::1]:80", "neither a port nor a path: `[::1]`"),
+            ("2001:DB8::0:1", "in brackets: `[2001:db8::1]`"),
+            ("[a b]", "`*.example.com`"),
+            ("[]", "`*.example.com`"),
+            ("[::1", "`*.example.com`"),
+            ("*", "`*.example.com`"),
+            (":80", "`*.example.com`"),
+            ("bücher.example", "in ASCII"),
             ("*example.com", "`*.example.com`"),
             ("a b", "`*.example.com`"),
             ("", "`example.com`"),
         ] {
             let refused = Host::parse(text).unwrap_err();
             assert!(refused.contains(said), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn one_host_in_two_spellings_is_one() {
+        for (one, other) in [
+            ("Example.com", "example.com."),
+            ("[2001:DB8:0:0::1]", "[2001:db8::1]"),
+            ("*.A.com", "*.a.com."),
+        ] {
+            assert_eq!(Host::parse(one), Host::parse(other));
+            assert!(Host::parse(one).is_ok(), "{one}");
         }
     }
 
@@ -143,6 +190,9 @@ mod tests {
             ("/", "example.com.", "example.com"),
             ("/", "[::1]:80", "[::1]"),
             ("/", "[::1]", "[::1]"),
+            ("/", "[0:0::0:1]:80", "[::1]"),
+            ("/", "example.com.:80", "example.com"),
+            ("http://[2001:DB8:0::1]/", "example.com", "[2001:db8::1]"),
             ("http://other.org:81/", "example.com", "other.org"),
         ] {
             let request = testing::request("GET", path).header("host", header).build();

@@ -24,13 +24,17 @@ pub struct RouteInfo {
     pub protocol: String,
     /// Who answers, such as `notes_api::show`.
     pub handler: String,
+    /// The mounted app that it is of, such as `admin`, or `shop::admin` within another; `None` for that
+    /// which is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// The name that paths are made by; see [`Head::path_for`](crate::Head::path_for).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The security function of its group.
+    /// The security function of its group; `None` for a status page, which is asked about refusals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security: Option<String>,
-    /// The plugins that run, in their order.
+    /// The plugins that run, in their order; none for a status page, as those of the request have run.
     pub plugins: Vec<String>,
     /// Where it stands: `router.toml:14:20`, or a line of Rust.
     #[serde(serialize_with = "as_text")]

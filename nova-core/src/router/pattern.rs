@@ -63,6 +63,11 @@ impl Pattern {
         }
     }
 
+    /// Whether it matches any path that is longer.
+    pub(super) fn has_rest(&self) -> bool {
+        matches!(self.0.last(), Some(Segment::Rest(_)))
+    }
+
     /// This path below `prefix`.
     ///
     /// # Errors

@@ -1,15 +1,19 @@
 //! What routes can name: actions, plugins and the handlers of protocols.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 
 use super::group::GroupPlugin;
+use super::spec::GroupSpec;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
 use crate::fallback::{NamedFallback, Resolver};
+use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
@@ -21,9 +25,20 @@ pub(crate) struct Registry {
     actions: BTreeMap<String, (Action, Origin)>,
     /// By protocol and name.
     handlers: BTreeMap<String, Handlers>,
-    plugins: BTreeMap<String, (PluginFactory, Origin)>,
+    plugins: BTreeMap<String, (Registered, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
+    apps: BTreeMap<String, (Arc<Mounted>, Origin)>,
+    /// What the paths of static files in Rust are relative to: the folder of the app, or else the
+    /// working directory.
+    pub(crate) root: PathBuf,
     fallbacks: BTreeMap<String, (Resolver, Origin)>,
+}
+
+/// A plugin that has a name.
+struct Registered {
+    make: PluginFactory,
+    /// Whether any list names it; `true` from the start for those that come with Nova.
+    is_listed: AtomicBool,
 }
 
 type Handlers = BTreeMap<String, (Arc<dyn ProtocolHandler>, Origin)>;
@@ -106,10 +121,36 @@ impl Registry {
             &mut self.plugins,
             NameKind::Plugin,
             name,
-            plugin,
+            Registered {
+                make: plugin,
+                is_listed: AtomicBool::new(false),
+            },
             origin,
             errors,
         );
+    }
+
+    /// Takes the plugins that are registered so far for those that come with Nova: an app need not
+    /// list them.
+    pub(crate) fn plugins_are_built_in(&self) {
+        for (plugin, _) in self.plugins.values() {
+            plugin.is_listed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds a mistake for each plugin that no list has named so far.
+    pub(crate) fn tell_unlisted(&self, errors: &mut Vec<BuildError>) {
+        for (name, (plugin, origin)) in &self.plugins {
+            if !plugin.is_listed.load(Ordering::Relaxed) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the plugin `{name}` is registered and listed nowhere, so it runs for no \
+                         route: name it in `plugins`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+        }
     }
 
     pub(crate) fn add_security(
@@ -121,6 +162,63 @@ impl Registry {
     ) {
         let (all, kind) = (&mut self.security, NameKind::Security);
         add(all, kind, name.to_owned(), security, origin, errors);
+    }
+
+    pub(crate) fn add_app(
+        &mut self,
+        name: &str,
+        app: Arc<Mounted>,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let (all, kind) = (&mut self.apps, NameKind::App);
+        add(all, kind, name.to_owned(), app, origin, errors);
+    }
+
+    /// The mounted app of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn app(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<Mounted>> {
+        if let Some((app, _)) = self.apps.get(name) {
+            return Some(Arc::clone(app));
+        }
+        let similar = nearest(name, self.apps.keys().map(String::as_str));
+        let help = similar
+            .is_none()
+            .then(|| format!("mount it with `.mount(\"{name}\", …)`"));
+        errors.push(BuildError::UnknownName {
+            kind: NameKind::App,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar,
+            help,
+        });
+        None
+    }
+
+    /// Adds a mistake for each app that is mounted and that none of `groups` names.
+    pub(crate) fn tell_unmounted<'g>(
+        &self,
+        groups: impl Iterator<Item = &'g GroupSpec>,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let named: Vec<&Arc<Mounted>> = groups
+            .flat_map(|group| group.apps.iter().map(|(app, _)| app))
+            .collect();
+        for (name, (app, origin)) in &self.apps {
+            if !named.iter().any(|named| Arc::ptr_eq(named, app)) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{name}` is mounted, and no group has it: name it in one, with \
+                         `apps = [\"{name}\"]`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+        }
     }
 
     /// The security function of that name; `None`, with the mistake added, if there is none.
@@ -323,7 +421,7 @@ impl Registry {
         settings: Vec<Setting<'_>>,
         errors: &mut Vec<BuildError>,
     ) -> Option<NamedPlugin> {
-        let Some((make, _)) = self.plugins.get(name) else {
+        let Some((registered, _)) = self.plugins.get(name) else {
             let similar = nearest(name, self.plugins.keys().map(String::as_str));
             let help = similar
                 .is_none()
@@ -337,12 +435,9 @@ impl Registry {
             });
             return None;
         };
-        let code = make(name, origin, settings, errors)?;
-        Some(NamedPlugin {
-            name: name.into(),
-            code,
-            written: name.into(),
-        })
+        registered.is_listed.store(true, Ordering::Relaxed);
+        let code = (registered.make)(name, origin, settings, errors)?;
+        NamedPlugin::checked(name, code, origin, errors)
     }
 
     /// A plugin of a group in Rust: one of its own, or a registered one with its default options.
@@ -352,7 +447,7 @@ impl Registry {
         errors: &mut Vec<BuildError>,
     ) -> Option<NamedPlugin> {
         match plugin {
-            GroupPlugin::Own(plugin) => Some(plugin),
+            GroupPlugin::Own(plugin) => plugin.is_sound(errors).then_some(plugin),
             GroupPlugin::Registered(name, origin) => {
                 self.plugin(&name, &origin, Vec::new(), errors)
             }

@@ -19,6 +19,7 @@ use super::cork::{Cork, cork};
 use super::patience::Patience;
 use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
+use crate::layer::Entered;
 use crate::life::Life;
 
 /// How long the head of a request may take to arrive, from the end of the answer before it.
@@ -67,10 +68,13 @@ where
     let service = service_fn(move |request| {
         let of = Arc::clone(&answering);
         of.under_way.begin();
-        let received = of.core.receive(request, of.peer);
+        let entered = of.core.enter(request, of.peer, &of.life);
         async move {
-            let response = of.core.respond(received, &of.life).await;
-            Ok::<_, Infallible>(response.map(|body| LastPart { body, of }))
+            let response = match entered {
+                Entered::App(received) => of.core.respond(received, &of.life).await,
+                Entered::Layers(answer) => answer.await,
+            };
+            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, of)))
         }
     });
     let (stream, cork) = cork(io);
@@ -78,7 +82,9 @@ where
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
     // each request when it is named.
+    // `writev` is for long bodies, and costs short ones a queue.
     let hyper = http1::Builder::new()
+        .writev(false)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -113,60 +113,31 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         }
         while self.written < self.gathered.len() {
             let left = &self.gathered[self.written..];
-            let count = ready!(Pin::new(&mut self.io).poll_write(context, left))?;
-            self.has_written(count)?;
+            match ready!(Pin::new(&mut self.io).poll_write(context, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.written += count,
+            }
         }
-        self.nothing_is_left();
+        self.gathered.clear();
+        self.gathered.shrink_to(KEPT);
+        self.written = 0;
         ready!(Pin::new(&mut self.io).poll_flush(context))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
     }
 
-    /// Takes `slices` whole, if they are few bytes, or writes some of them behind what is gathered.
-    fn poll_gather(
-        &mut self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        let is_small = length <= SMALL;
-        if is_small && self.gathered.len() + length > GATHERED {
+    /// Takes `bytes` whole, if they are few, or writes some of them behind what is gathered.
+    fn poll_gather(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let is_small = bytes.len() <= SMALL;
+        if !is_small || self.gathered.len() + bytes.len() > GATHERED {
             ready!(self.poll_release(context))?;
         }
         self.unflushed = true;
         if is_small {
-            for slice in slices {
-                self.gathered.extend_from_slice(slice);
-            }
-            return Poll::Ready(Ok(length));
+            self.gathered.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
         }
-        while self.written < self.gathered.len() {
-            let left = &self.gathered[self.written..];
-            let all = [&[IoSlice::new(left)], slices].concat();
-            let count = ready!(Pin::new(&mut self.io).poll_write_vectored(context, &all))?;
-            if count > left.len() {
-                let of_slices = count - left.len();
-                self.nothing_is_left();
-                return Poll::Ready(Ok(of_slices));
-            }
-            self.has_written(count)?;
-        }
-        self.nothing_is_left();
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
-    }
-
-    fn has_written(&mut self, count: usize) -> io::Result<()> {
-        self.written += count;
-        match count {
-            0 => Err(io::ErrorKind::WriteZero.into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn nothing_is_left(&mut self) {
-        self.gathered.clear();
-        self.gathered.shrink_to(KEPT);
-        self.written = 0;
+        Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
     /// Remembers who waits, where that may be another task than the connection's.
@@ -203,31 +174,30 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
             Mode::Direct => Pin::new(&mut stream.io).poll_write(context, bytes),
             Mode::Leaving => stream.noted(context, Poll::Pending),
             Mode::Corked => {
-                let polled = stream.poll_gather(context, &[IoSlice::new(bytes)]);
+                let polled = stream.poll_gather(context, bytes);
                 stream.noted(context, polled)
             }
         }
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut stream = lock(&self.0);
-        match stream.mode {
-            Mode::Direct => Pin::new(&mut stream.io).poll_write_vectored(context, slices),
-            Mode::Leaving => stream.noted(context, Poll::Pending),
-            Mode::Corked => {
-                let polled = stream.poll_gather(context, slices);
-                stream.noted(context, polled)
-            }
+        if stream.mode == Mode::Direct {
+            return Pin::new(&mut stream.io).poll_write_vectored(context, slices);
         }
+        drop(stream);
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.as_mut()
+            .poll_write(context, first.map_or(&[], |slice| &**slice))
     }
 
-    /// Short slices are copied, and long ones are worth it.
+    /// For who has the stream after hyper, which is told to make one slice of a head and a body.
     fn is_write_vectored(&self) -> bool {
-        true
+        lock(&self.0).io.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

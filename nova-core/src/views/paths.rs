@@ -20,18 +20,28 @@ pub(crate) struct PathUse {
 }
 
 /// Lets templates make paths of named routes: `{{ path_for("note", id=7) }}`.
-pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router) {
-    let router = router.clone();
+/// `app` is the mounted app that they are of; its own names come first.
+pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router, app: &str) {
+    let (router, app) = (router.downgrade(), app.to_owned());
     let path_for = move |state: &State<'_, '_>, name: &str, values: Kwargs| {
         let mut given: Vec<(&str, Value)> = Vec::new();
         for name in values.args() {
-            given.push((name, values.get(name)?));
+            let value: Value = values.get(name)?;
+            if value.is_none() {
+                let message = format!("`{name}` is `none`, which makes no path");
+                return Err(Error::new(ErrorKind::InvalidOperation, message));
+            }
+            given.push((name, value));
         }
         let given: Vec<(&str, &dyn Display)> = given
             .iter()
             .map(|(name, value)| (*name, value as &dyn Display))
             .collect();
-        match router.table().names.path_for(name, &given) {
+        let Some(router) = router.upgrade() else {
+            let gone = "the routes are gone";
+            return Err(Error::new(ErrorKind::InvalidOperation, gone));
+        };
+        match router.table().names.path_for(&app, name, &given) {
             Ok(path) => Ok(as_value(path, state.auto_escape())),
             Err(message) => Err(Error::new(ErrorKind::InvalidOperation, message)),
         }
@@ -58,7 +68,7 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The calls in a view whose name is written out.
 pub(super) fn uses(file: &Arc<SourceFile>) -> Vec<PathUse> {
-    let text = file.text();
+    let text = &*super::live(file.text());
     let calls = CALL.captures_iter(text).filter_map(|found| {
         let (whole, name) = (found.get(0)?, found.get(1).or(found.get(2))?);
         is_code(&text[..whole.start()]).then(|| PathUse {
@@ -136,6 +146,11 @@ mod tests {
             ("{% set a = path_for('n', **all) %}", vec![("n", None)]),
             ("{{ path_for('n' ~ x) }}", vec![("n", None)]),
             ("{# path_for('n') #} path_for('m') {{ a }}", vec![]),
+            (
+                "{# {{ path_for('n') }} é #}{%- raw %}{{ path_for('n') }}{% endraw -%}\
+                 {{ path_for('m') }}",
+                vec![("m", named(&[]))],
+            ),
         ] {
             let expected: Vec<_> = expected
                 .into_iter()
