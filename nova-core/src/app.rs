@@ -376,10 +376,11 @@ impl AppBuilder {
     /// not for one that is mounted; [`settings_of`](Self::settings_of) reads what it needs.
     ///
     /// ```
-    /// use nova_core::{App, AppBuilder, Group, Request, text};
+    /// use nova_core::{App, Group};
     ///
     /// mod admin {
-    ///     # use super::*;
+    ///     use nova_core::{App, AppBuilder, text};
+    ///
     ///     pub fn app(title: &str) -> AppBuilder {
     ///         let title = title.to_owned();
     ///         App::builder()
@@ -884,6 +885,10 @@ impl AppBuilder {
         if errors.len() == before {
             sources.check_uses("", &table, &mut errors);
         }
+        // What cannot be read may be what names it.
+        if errors.is_empty() {
+            registry.tell_unused(&sources, &mut errors);
+        }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
@@ -1005,11 +1010,6 @@ impl Assembly<'_> {
             file: file.unwrap_or_default(),
             uses: views.uses().to_vec(),
         };
-        // What cannot be read may be what names it.
-        if self.errors.is_empty() {
-            registry.tell_unmounted(sources.groups(), self.errors);
-            registry.tell_unlisted(self.errors);
-        }
         let parts = Parts {
             name: name.to_owned(),
             views: ArcSwap::from_pointee(views),

@@ -24,10 +24,10 @@ impl Plugin for Mark {
         Ok(Flow::Continue)
     }
 
-    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
         let name = HeaderValue::from_static(self.0);
         response.headers_mut().append("x-plugins", name);
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 

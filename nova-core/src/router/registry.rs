@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::de::DeserializeOwned;
 
 use super::group::GroupPlugin;
-use super::spec::GroupSpec;
+use super::handle::Sources;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
@@ -138,21 +138,6 @@ impl Registry {
         }
     }
 
-    /// Adds a mistake for each plugin that no list has named so far.
-    pub(crate) fn tell_unlisted(&self, errors: &mut Vec<BuildError>) {
-        for (name, (plugin, origin)) in &self.plugins {
-            if !plugin.is_listed.load(Ordering::Relaxed) {
-                errors.push(BuildError::WrongValue {
-                    message: format!(
-                        "the plugin `{name}` is registered and listed nowhere, so it runs for no \
-                         route: name it in `plugins`"
-                    ),
-                    origin: origin.clone(),
-                });
-            }
-        }
-    }
-
     pub(crate) fn add_security(
         &mut self,
         name: &str,
@@ -199,17 +184,26 @@ impl Registry {
         None
     }
 
-    /// Adds a mistake for each app that is mounted and that none of `groups` names.
-    pub(crate) fn tell_unmounted<'g>(
-        &self,
-        groups: impl Iterator<Item = &'g GroupSpec>,
-        errors: &mut Vec<BuildError>,
-    ) {
-        let named: Vec<&Arc<Mounted>> = groups
-            .flat_map(|group| group.apps.iter().map(|(app, _)| app))
-            .collect();
+    /// Adds a mistake for each plugin that no list has named so far, and for each mounted app that
+    /// none of the groups has; and the same for what is mounted.
+    pub(crate) fn tell_unused(&self, sources: &Sources, errors: &mut Vec<BuildError>) {
+        for (name, (plugin, origin)) in &self.plugins {
+            if !plugin.is_listed.load(Ordering::Relaxed) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the plugin `{name}` is registered and listed nowhere, so it runs for no \
+                         route: name it in `plugins`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+        }
+        let has = |app: &Arc<Mounted>| {
+            let mut named = sources.groups().flat_map(|group| &group.apps);
+            named.any(|(named, _)| Arc::ptr_eq(named, app))
+        };
         for (name, (app, origin)) in &self.apps {
-            if !named.iter().any(|named| Arc::ptr_eq(named, app)) {
+            if !has(app) {
                 errors.push(BuildError::WrongValue {
                     message: format!(
                         "the app `{name}` is mounted, and no group has it: name it in one, with \
@@ -218,6 +212,7 @@ impl Registry {
                     origin: origin.clone(),
                 });
             }
+            app.registry.tell_unused(&app.sources, errors);
         }
     }
 
