@@ -30,7 +30,7 @@ use crate::request::Head;
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
-use crate::session::Store;
+use crate::session::{ErasedStore, SessionStore, Sessions, Sweep};
 use crate::views::Views;
 
 /// An app that is complete and correct, ready to be served by [`run`](crate::run).
@@ -67,18 +67,18 @@ pub(crate) struct Core {
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) pubsub: PubSub,
-    pub(crate) sessions: Arc<Store>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) proxies: Proxies,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config, router: Router) -> Self {
+    pub(crate) fn new(config: &Config, router: Router, sessions: Sessions) -> Self {
         Shared {
             router,
             pubsub: PubSub::new(),
-            sessions: Arc::new(Store::new(&config.session)),
+            sessions: Arc::new(sessions),
             proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
         }
@@ -161,6 +161,7 @@ pub struct AppBuilder {
     global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
+    session_store: Option<(Arc<dyn ErasedStore>, Origin)>,
     replies: ReplyHandlers,
     layers: Option<Layered>,
     error_mappings: ErrorMappings,
@@ -191,6 +192,7 @@ impl AppBuilder {
             global_plugins: Vec::new(),
             groups: Vec::new(),
             services: Vec::new(),
+            session_store: None,
             replies: ReplyHandlers::default(),
             layers: None,
             error_mappings: ErrorMappings::default(),
@@ -763,6 +765,53 @@ impl AppBuilder {
         self
     }
 
+    /// Keeps the sessions in this store, so that they outlive the app. **Default:** in memory.
+    ///
+    /// The cookies are signed with `secret` in `[session]`; in `prod`, it has to be set then. A service
+    /// named `sessions` removes what has ended from the store, every ten minutes.
+    #[must_use]
+    #[track_caller]
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        let origin = Origin::caller();
+        if let Some((_, first)) = &self.session_store {
+            self.errors.push(BuildError::WrongValue {
+                message: format!("the app has a store for its sessions already, at {first}"),
+                origin,
+            });
+            return self;
+        }
+        self.session_store = Some((Arc::new(store), origin));
+        self
+    }
+
+    /// The sessions, in the store that was named.
+    fn sessions(
+        store: Option<&(Arc<dyn ErasedStore>, Origin)>,
+        config: &Config,
+        errors: &mut Vec<BuildError>,
+    ) -> Sessions {
+        let Some((store, origin)) = store else {
+            return Sessions::in_memory(&config.session);
+        };
+        if config.session.secret.is_empty() {
+            let told = "set `secret` in the `[session]` table of `nova.toml`, or \
+                        NOVA_SESSION__SECRET, to at least 32 characters, such as `openssl rand \
+                        -base64 32` gives";
+            match config.environment {
+                Environment::Prod => errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "sessions that outlive the app need a secret that does so, too: {told}"
+                    ),
+                    origin: origin.clone(),
+                }),
+                Environment::Dev => {
+                    tracing::info!("the sessions in the store count until the app stops: {told}");
+                }
+            }
+        }
+        Sessions::new(&config.session, Arc::clone(store))
+    }
+
     /// The environment variables of ours, with what the code says in place of `NOVA_ENV`.
     fn variables(&self, errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
         let mut variables = variables(errors);
@@ -813,6 +862,8 @@ impl AppBuilder {
             config.app = Some(app.value);
         }
 
+        let sessions = Self::sessions(self.session_store.as_ref(), &config, &mut errors);
+        let has_store = self.session_store.is_some();
         let before = errors.len();
         let (router_file, layers) = (self.router_file.clone(), self.layers.take());
         let mut assembly = Assembly {
@@ -826,7 +877,9 @@ impl AppBuilder {
             sources,
         } = assembly.assemble(self, "", &[]);
         let Assembly {
-            services, mounted, ..
+            mut services,
+            mounted,
+            ..
         } = assembly;
         let table = sources.compile(config.environment, &registry, &mut errors);
         if errors.len() == before {
@@ -843,9 +896,16 @@ impl AppBuilder {
         for parts in mounted.iter().chain([&parts]) {
             parts.give_paths(&router);
         }
+        let shared = Arc::new(Shared::new(&config, router, sessions));
+        if has_store {
+            services.push(NamedService {
+                name: "sessions".to_owned(),
+                service: Arc::new(Sweep(Arc::clone(&shared.sessions))),
+            });
+        }
         Ok(App {
             core: Arc::new(Core {
-                shared: Arc::new(Shared::new(&config, router)),
+                shared,
                 layers,
                 parts,
                 config,
@@ -902,6 +962,16 @@ impl Assembly<'_> {
                         mount.name
                     ),
                     origin: settings.origin.clone(),
+                });
+            }
+            if let Some((_, origin)) = &inner.session_store {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{}` has a store for sessions, and a client has one session with all \
+                         apps: let who mounts it name the store",
+                        mount.name
+                    ),
+                    origin: origin.clone(),
                 });
             }
             if inner.layers.is_some() {

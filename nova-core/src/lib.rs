@@ -41,6 +41,7 @@
 
 mod accept;
 mod app;
+mod authorization;
 mod bindings;
 mod body;
 mod build_error;
@@ -90,11 +91,13 @@ pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
+pub use authorization::{BasicAuth, constant_time_eq};
 pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
-    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, SecureCookie, ServerConfig,
+    SessionConfig,
 };
 #[doc(hidden)]
 pub use controller::ActionMethod;
@@ -126,7 +129,7 @@ pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
-pub use session::Session;
+pub use session::{Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
 pub use static_files::{StaticFiles, file, files};
 pub use stopping::Stopping;
 pub use upload::UploadedFile;

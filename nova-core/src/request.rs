@@ -452,14 +452,14 @@ impl Head {
     pub fn session(&self) -> &Session {
         self.session.get_or_init(|| {
             let answered = self.answered.load(Ordering::Acquire);
-            Session::of(&self.app.sessions, &self.headers, answered)
+            Session::of(&self.app, &self.headers, answered)
         })
     }
 
     /// The cookie that the answer has to set, if the session was touched and that changed its id.
     pub(crate) fn session_cookie(&self) -> Option<HeaderValue> {
         self.answered.store(true, Ordering::Release);
-        self.session.get()?.cookie()
+        self.session.get()?.cookie(|| self.is_secure())
     }
 
     /// Who sent the request, as the group's [`Security`](crate::Security) function has found out.

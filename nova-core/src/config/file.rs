@@ -95,6 +95,7 @@ pub(crate) fn read(
     }
     variables.iter().for_each(|(name, _)| warn_of_slip(name));
     let config = layers.config(app_secrets.unwrap_or_default(), errors);
+    layers.check_sessions(errors);
     config.unwrap_or_else(|| Config::defaults(layers.environment))
 }
 
@@ -222,6 +223,36 @@ impl<'i> Layers<'i> {
         let leaves = effective(below.chain([layer]), environment);
         let untold = &mut Vec::new();
         settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Whole, untold).is_some()
+    }
+
+    /// Finds what does not go together in `[session]`, in each environment.
+    fn check_sessions(&self, errors: &mut Vec<BuildError>) {
+        let mut told = Vec::new();
+        for environment in Environment::ALL {
+            let leaves = effective(self.of("session"), environment);
+            let origins: BTreeMap<_, _> = leaves
+                .iter()
+                .map(|leaf| (leaf.path.join("."), leaf.origin()))
+                .collect();
+            let (untold, origin) = (&mut Vec::new(), Source::Defaults(DEFAULTS).at(0..0));
+            let Some(config) = settings::read::<SessionConfig>(
+                "`[session]`",
+                &origin,
+                leaves,
+                Wanted::Whole,
+                untold,
+            ) else {
+                continue;
+            };
+            for (key, message) in config.contradictions() {
+                let origin = origins.get(key).unwrap_or(&origin).clone();
+                let place = (message.clone(), origin.to_string());
+                if !told.contains(&place) {
+                    told.push(place);
+                    errors.push(BuildError::WrongValue { message, origin });
+                }
+            }
+        }
     }
 
     /// What counts.
