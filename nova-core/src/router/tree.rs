@@ -68,74 +68,83 @@ impl Tree {
     /// [`normalized`](super::table::normalized).
     pub(super) fn find<'p>(&self, path: &'p str) -> Option<(usize, Values<'p>)> {
         let mut values = Values::new();
-        let mut at = Place {
-            node: &self.0[ROOT],
-            path: path.strip_prefix('/')?,
-            values: 0,
-            untried: Kind::Static,
-        };
-        // Where there is more to try, the last first. Routes that need more than a few are rare.
-        let mut others: SmallVec<[Place<'_, 'p>; 8]> = SmallVec::new();
+        let mut forks: SmallVec<[Fork<'_, 'p>; 4]> = SmallVec::new();
+        let mut node = &self.0[ROOT];
+        let mut path = path.strip_prefix('/')?;
+        let mut next = Kind::Static;
         loop {
-            if at.path.is_empty()
-                && let Some(end) = at.node.end
+            if path.is_empty()
+                && let Some(end) = node.end
             {
                 return Some((end, values));
             }
-            let (segment, below) = at.path.split_once('/').unwrap_or((at.path, ""));
-            let child = match at.untried {
-                Kind::Static => at.node.child(segment),
-                Kind::Binding if segment.is_empty() => None,
-                Kind::Binding => at.node.binding,
-                Kind::Rest => {
-                    if let Some(rest) = at.node.rest {
-                        values.push(at.path);
-                        return Some((rest, values));
-                    }
-                    at = others.pop()?;
-                    values.truncate(at.values);
-                    continue;
+            let (segment, below) = first_segment(path);
+            if let Kind::Static = next
+                && let Some(child) = node.child(segment)
+            {
+                if node.binding.is_some() || node.rest.is_some() {
+                    forks.push(Fork::new(node, path, &values, Kind::Binding));
                 }
-            };
-            let binds = matches!(at.untried, Kind::Binding);
-            at.untried = match at.untried {
-                Kind::Static => Kind::Binding,
-                _ => Kind::Rest,
-            };
-            let Some(child) = child else { continue };
-            if at.node.rest.is_some() || (!binds && at.node.binding.is_some()) {
-                at.values = values.len();
-                others.push(at);
+                (node, path) = (&self.0[child], below);
+                continue;
             }
-            if binds {
+            if let Kind::Static | Kind::Binding = next
+                && let Some(child) = node.binding
+                && !path.is_empty()
+            {
+                if node.rest.is_some() {
+                    forks.push(Fork::new(node, path, &values, Kind::Rest));
+                }
                 values.push(segment);
+                (node, path, next) = (&self.0[child], below, Kind::Static);
+                continue;
             }
-            at = Place {
-                node: &self.0[child],
-                path: below,
-                values: 0,
-                untried: Kind::Static,
-            };
+            if let Some(rest) = node.rest {
+                values.push(path);
+                return Some((rest, values));
+            }
+            let fork = forks.pop()?;
+            values.truncate(fork.values);
+            (node, path, next) = (fork.node, fork.path, fork.next);
         }
     }
 }
 
-/// A node, and what is to be found below it.
-#[derive(Clone, Copy)]
-struct Place<'t, 'p> {
+/// Where a search may come back to, since there is more to try.
+struct Fork<'t, 'p> {
     node: &'t Node,
+    /// What is to be found below it.
     path: &'p str,
     /// How many values there are above.
     values: usize,
-    untried: Kind,
+    next: Kind,
 }
 
-/// What comes first is tried first.
+impl<'t, 'p> Fork<'t, 'p> {
+    fn new(node: &'t Node, path: &'p str, values: &Values<'p>, next: Kind) -> Self {
+        Fork {
+            node,
+            path,
+            values: values.len(),
+            next,
+        }
+    }
+}
+
+/// What is tried at a node, in this order.
 #[derive(Clone, Copy)]
 enum Kind {
     Static,
     Binding,
     Rest,
+}
+
+/// By bytes: `split_once` is made for longer texts.
+fn first_segment(path: &str) -> (&str, &str) {
+    match path.bytes().position(|byte| byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (path, ""),
+    }
 }
 
 impl Default for Tree {
