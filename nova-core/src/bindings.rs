@@ -36,16 +36,17 @@ impl Bindings {
         values: impl IntoIterator<Item = &'p str>,
         path: &str,
     ) -> Result<Self, BadEncoding> {
-        let values = values
-            .into_iter()
-            .map(|value| match percent_decode(value)? {
-                Cow::Borrowed(value) => Ok(Value::of(value, path)),
-                Cow::Owned(decoded) => Ok(Value::Decoded(decoded.into())),
-            })
-            .collect::<Result<_, _>>()?;
+        // A loop: collecting `Result`s takes twice as long.
+        let mut decoded = SmallVec::new();
+        for value in values {
+            decoded.push(match percent_decode(value)? {
+                Cow::Borrowed(value) => Value::of(value, path),
+                Cow::Owned(decoded) => Value::Decoded(decoded.into()),
+            });
+        }
         Ok(Bindings {
             names: Some(Arc::clone(names)),
-            values,
+            values: decoded,
         })
     }
 

@@ -248,3 +248,32 @@ async fn a_plugin_that_is_taken_out_stops_when_the_last_request_with_it_is_answe
     client.stop().await;
     assert_eq!(entries(&log), ["new stops"]);
 }
+
+#[tokio::test]
+async fn the_plugins_of_a_mounted_app_live_with_the_app_that_mounts_it() {
+    let log = Log::default();
+    let inner = Arc::clone(&log);
+    let admin = move || {
+        App::builder()
+            .plugin("inner", Mortal::new("inner", &inner))
+            .global_plugins(["inner"])
+            .route(("/", hello))
+    };
+    let outer = Group::new().prefix("/admin").app("admin");
+    let app = app(&log, &["outer"]).mount("admin", admin).group(outer);
+    let client = TestClient::new(app.build().unwrap());
+    assert_eq!(client.get("/admin").await.text(), "hello");
+    client.stop().await;
+    assert_eq!(
+        entries(&log),
+        [
+            "outer begins, limit 2097152",
+            "inner begins, limit 2097152",
+            "outer runs",
+            "inner runs",
+            "inner stops",
+            "outer stops",
+            "the service stops"
+        ]
+    );
+}

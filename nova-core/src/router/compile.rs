@@ -15,7 +15,7 @@ use super::registry::Registry;
 use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use super::status_page::StatusPage;
 use super::table::{Matcher, Table};
-use super::tree;
+use super::tree::Tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::Environment;
 use crate::fallback::NamedFallback;
@@ -137,7 +137,7 @@ impl Paths {
     }
 
     fn into_matcher(self) -> Matcher {
-        Matcher::new(tree::grow(&self.shapes), self.paths)
+        Matcher::new(Tree::of(&self.shapes), self.paths)
     }
 }
 

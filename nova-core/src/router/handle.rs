@@ -197,7 +197,9 @@ impl Router {
 
     /// Stops the plugins, the last one first. Together they have `limit`.
     pub(crate) async fn stop_plugins(&self, limit: Duration) {
-        Running::stop_all(self.table().running(), limit).await;
+        // Not `table()`: a guard is for a moment.
+        let table = self.0.table.load_full();
+        Running::stop_all(table.running(), limit).await;
     }
 
     /// Says which route answers a request, or why none does.

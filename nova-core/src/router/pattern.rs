@@ -7,7 +7,7 @@ use crate::bindings::percent_decode;
 /// What Nova calls the rest that its `[...]` matches.
 const UNNAMED_REST: &str = "pathinfo";
 
-/// matchit calls what it binds `a` to `z`, and panics when these are used up.
+/// More in one path are a mistake.
 const MOST_BINDINGS: usize = 25;
 
 /// The path of a route, read.
@@ -105,37 +105,32 @@ impl Pattern {
         self.0.iter().filter_map(Segment::name)
     }
 
-    /// The path with its bindings numbered: two routes with the same shape match the same paths.
-    /// The number of the rest, if there is one, follows those of the bindings.
+    /// The path without the names that it binds.
     pub(crate) fn shape(&self) -> Shape {
-        let mut text = String::new();
-        let mut bindings = 0;
-        let mut rest = false;
-        for segment in &self.0 {
-            match segment {
-                Segment::Static(name) => text.push_str(&format!("/{name}")),
-                Segment::Binding(_) => {
-                    text.push_str(&format!("/{{{bindings}}}"));
-                    bindings += 1;
-                }
-                Segment::Rest(_) => rest = true,
-            }
-        }
-        Shape {
-            before_rest: text,
-            bindings,
-            rest,
-        }
+        let step = |segment: &Segment| match segment {
+            Segment::Static(text) => Step::Static(text.clone()),
+            Segment::Binding(_) => Step::Binding,
+            Segment::Rest(_) => Step::Rest,
+        };
+        Shape(self.0.iter().map(step).collect())
     }
 }
 
-/// The shape of a pattern: see [`Pattern::shape`].
+/// A path without the names that it binds: two routes with the same shape match the same paths.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Shape {
-    /// All but the rest, in matchit's notation; empty for `/` and for a rest at the root.
-    pub(crate) before_rest: String,
-    pub(crate) bindings: usize,
-    pub(crate) rest: bool,
+pub(crate) struct Shape(Vec<Step>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    Static(String),
+    Binding,
+    Rest,
+}
+
+impl Shape {
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.0
+    }
 }
 
 impl Segment {

@@ -7,13 +7,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderValue, Method, StatusCode};
-use smallvec::SmallVec;
 
 use super::host::{Host, host_of};
 use super::names::Names;
 use super::path::{Endpoint, Path};
 use super::status_page::StatusPage;
-use super::tree::Leaf;
+use super::tree::Tree;
 use crate::bindings::Bindings;
 use crate::plugin::{Chain, NamedPlugin, PluginFailed, PluginLife, Running};
 use crate::protocol::ProtocolHandler;
@@ -41,7 +40,7 @@ pub(crate) struct Table {
 /// The paths that requests to one host can have.
 #[derive(Default)]
 pub(super) struct Matcher {
-    tree: matchit::Router<Leaf>,
+    tree: Tree,
     paths: Vec<Path>,
 }
 
@@ -108,7 +107,7 @@ impl Table {
 }
 
 impl Matcher {
-    pub(super) fn new(tree: matchit::Router<Leaf>, mut paths: Vec<Path>) -> Self {
+    pub(super) fn new(tree: Tree, mut paths: Vec<Path>) -> Self {
         paths.iter_mut().for_each(Path::list_methods);
         Matcher { tree, paths }
     }
@@ -123,27 +122,15 @@ impl Matcher {
         let Some(normal) = normalized(path) else {
             return Found::Nothing;
         };
-        let Ok(matched) = self.tree.at(&normal) else {
+        let Some((index, values)) = self.tree.find(&normal) else {
             return Found::Nothing;
         };
-        let leaf = *matched.value;
-        let found = &self.paths[leaf.path];
+        let found = &self.paths[index];
         let Some(endpoint) = found.endpoint(method, claims) else {
             return found.no_endpoint(method);
         };
-        if endpoint.names.is_empty() {
+        if values.is_empty() {
             return Found::Endpoint(endpoint, Bindings::default());
-        }
-        let mut values: SmallVec<[&str; 4]> =
-            matched.params.iter().map(|(_, value)| value).collect();
-        if let Some(before) = leaf.rest_after {
-            // An unfolded rest begins with the value behind those before it.
-            let rest = match values.get(before) {
-                Some(first) => &normal[first.as_ptr() as usize - normal.as_ptr() as usize..],
-                None => "",
-            };
-            values.truncate(before);
-            values.push(rest);
         }
         match Bindings::decode(&endpoint.names, values, path) {
             Ok(bindings) => Found::Endpoint(endpoint, bindings),
@@ -178,4 +165,52 @@ pub(super) fn normalized(path: &str) -> Option<Cow<'_, str>> {
         shorter.push_str(segment);
     }
     Some(Cow::Owned(shorter))
+}
+
+#[cfg(test)]
+mod tests {
+    use allocation_counter::measure;
+
+    use super::*;
+    use crate::app::App;
+    use crate::reply::text;
+    use crate::router::{Group, methods};
+    use crate::testing;
+
+    #[test]
+    fn a_match_allocates_nothing() {
+        let answer = |_| async { text("here") };
+        let routes = [
+            "/",
+            "/notes",
+            "/notes/search",
+            "/notes/{id}",
+            "/notes/{id}/{part}/{line}/{word}",
+            "/files/{*rest}",
+        ];
+        let group = routes.into_iter().fold(Group::new(), |group, path| {
+            group.route((path, answer, methods(["get"])))
+        });
+        let app = App::builder().group(group).build().unwrap();
+        let router = app.router();
+        for path in [
+            "/",
+            "/notes/",
+            "/notes/search",
+            "/notes/7",
+            "/notes/search/a/b/c",
+            "/files",
+            "/files/a/b/c/d/e/f",
+        ] {
+            let request = testing::request("GET", path).build();
+            router.table().find(&request); // the first look at a table on a thread registers it
+            let allocations = measure(|| {
+                let table = router.table();
+                let found = table.find(&request);
+                assert!(matches!(found, Found::Endpoint(..)), "{path}");
+            });
+
+            assert_eq!(allocations.count_total, 0, "{path}");
+        }
+    }
 }

@@ -1,83 +1,170 @@
-//! matchit's tree of all paths.
+//! The tree of all paths, segment by segment.
 //!
-//! matchit finds a path; it wants to be helped with the rest of one (`{*rest}`), which it neither
-//! matches empty nor allows beside a binding at the same place. Such paths are unfolded:
-//! `/p/{*rest}` beside `/p/{x}/q` becomes `/p`, `/p/{0}` and `/p/{0}/{*rest}`, as far as nobody
-//! else has those paths.
+//! At each segment a static one is tried first, then a binding, then a rest; where one leads to
+//! nothing, the next is tried. A node stands for one beginning of a path, so none is visited twice in a
+//! search, and a search allocates nothing.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
-use super::pattern::Shape;
+use smallvec::SmallVec;
 
-/// Where the routes of a matched path are, and how its values are read.
-#[derive(Clone, Copy)]
-pub(super) struct Leaf {
-    pub(super) path: usize,
-    /// How many values stand before the rest, for a path that has one.
-    pub(super) rest_after: Option<usize>,
-}
+use super::pattern::{Shape, Step};
 
-/// The tree of these shapes, each with its index.
-pub(super) fn grow(shapes: &HashMap<Shape, usize>) -> matchit::Router<Leaf> {
-    let mut tree = Tree::default();
-    let (mut with_rest, plain): (Vec<_>, Vec<_>) = shapes.iter().partition(|(shape, _)| shape.rest);
-    for (shape, &path) in plain {
-        let leaf = Leaf {
-            path,
-            rest_after: None,
-        };
-        tree.insert(&shape.before_rest, leaf);
-    }
-    // The longest first: where two could take a path, the more particular one has it.
-    with_rest.sort_by_key(|(shape, _)| Reverse(shape.before_rest.len()));
-    for (shape, &path) in with_rest {
-        let leaf = Leaf {
-            path,
-            rest_after: Some(shape.bindings),
-        };
-        tree.insert_rest(&shape.before_rest, shape.bindings, leaf, shapes);
-    }
-    tree.router
-}
+/// What a path binds, in its order; as it stands in the path.
+pub(super) type Values<'p> = SmallVec<[&'p str; 4]>;
 
-/// matchit's tree while it grows.
+/// All shapes, each with its index.
+pub(super) struct Tree(Vec<Node>);
+
+/// The root is the first of them.
+const ROOT: usize = 0;
+
 #[derive(Default)]
-struct Tree {
-    router: matchit::Router<Leaf>,
-    taken: HashSet<String>,
+struct Node {
+    /// The children of static segments, the shorter segments first, for a binary search.
+    statics: Vec<(Box<str>, usize)>,
+    /// The child of all segments.
+    binding: Option<usize>,
+    /// What the shape that ends here has as its index.
+    end: Option<usize>,
+    /// What the shape has that ends here with a rest.
+    rest: Option<usize>,
 }
 
 impl Tree {
-    /// Inserts `path` unless it is taken.
-    fn insert(&mut self, path: &str, leaf: Leaf) {
-        let path = if path.is_empty() { "/" } else { path };
-        if self.taken.insert(path.to_owned()) {
-            self.router
-                .insert(path, leaf)
-                .expect("shapes are distinct, and a rest has no binding beside it");
+    pub(super) fn of(shapes: &HashMap<Shape, usize>) -> Self {
+        let mut tree = Tree::default();
+        for (shape, &index) in shapes {
+            tree.insert(shape, index);
         }
+        tree
     }
 
-    /// Inserts a rest behind `before`: by itself, with nothing, and with one segment more where
-    /// another route binds one there.
-    fn insert_rest(
-        &mut self,
-        before: &str,
-        bindings: usize,
-        leaf: Leaf,
-        shapes: &HashMap<Shape, usize>,
-    ) {
-        self.insert(before, leaf);
-        let bound = format!("{before}/{{{bindings}}}");
-        let has_binding = shapes.keys().any(|shape| {
-            let rest = shape.before_rest.strip_prefix(&*bound);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        if has_binding {
-            self.insert_rest(&bound, bindings + 1, leaf, shapes);
-        } else {
-            self.insert(&format!("{before}/{{*rest}}"), leaf);
+    fn insert(&mut self, shape: &Shape, index: usize) {
+        let mut at = ROOT;
+        for step in shape.steps() {
+            let next = self.0.len();
+            let node = &mut self.0[at];
+            at = match step {
+                Step::Rest => return node.rest = Some(index),
+                Step::Binding => *node.binding.get_or_insert(next),
+                Step::Static(segment) => match node.search(segment) {
+                    Ok(known) => node.statics[known].1,
+                    Err(place) => {
+                        node.statics.insert(place, (segment.as_str().into(), next));
+                        next
+                    }
+                },
+            };
+            if at == next {
+                self.0.push(Node::default());
+            }
         }
+        self.0[at].end = Some(index);
+    }
+
+    /// The index of the shape that matches `path`, which is in order: see
+    /// [`normalized`](super::table::normalized).
+    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(usize, Values<'p>)> {
+        let mut values = Values::new();
+        let mut forks: SmallVec<[Fork<'_, 'p>; 4]> = SmallVec::new();
+        let mut node = &self.0[ROOT];
+        let mut path = path.strip_prefix('/')?;
+        let mut next = Kind::Static;
+        loop {
+            if path.is_empty()
+                && let Some(end) = node.end
+            {
+                return Some((end, values));
+            }
+            let (segment, below) = first_segment(path);
+            if let Kind::Static = next
+                && let Some(child) = node.child(segment)
+            {
+                if node.binding.is_some() || node.rest.is_some() {
+                    forks.push(Fork::new(node, path, &values, Kind::Binding));
+                }
+                (node, path) = (&self.0[child], below);
+                continue;
+            }
+            if let Kind::Static | Kind::Binding = next
+                && let Some(child) = node.binding
+                && !path.is_empty()
+            {
+                if node.rest.is_some() {
+                    forks.push(Fork::new(node, path, &values, Kind::Rest));
+                }
+                values.push(segment);
+                (node, path, next) = (&self.0[child], below, Kind::Static);
+                continue;
+            }
+            if let Some(rest) = node.rest {
+                values.push(path);
+                return Some((rest, values));
+            }
+            let fork = forks.pop()?;
+            values.truncate(fork.values);
+            (node, path, next) = (fork.node, fork.path, fork.next);
+        }
+    }
+}
+
+/// Where a search may come back to, since there is more to try.
+struct Fork<'t, 'p> {
+    node: &'t Node,
+    /// What is to be found below it.
+    path: &'p str,
+    /// How many values there are above.
+    values: usize,
+    next: Kind,
+}
+
+impl<'t, 'p> Fork<'t, 'p> {
+    fn new(node: &'t Node, path: &'p str, values: &Values<'p>, next: Kind) -> Self {
+        Fork {
+            node,
+            path,
+            values: values.len(),
+            next,
+        }
+    }
+}
+
+/// What is tried at a node, in this order.
+#[derive(Clone, Copy)]
+enum Kind {
+    Static,
+    Binding,
+    Rest,
+}
+
+/// By bytes: `split_once` is made for longer texts.
+fn first_segment(path: &str) -> (&str, &str) {
+    match path.bytes().position(|byte| byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (path, ""),
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Tree(vec![Node::default()])
+    }
+}
+
+impl Node {
+    fn child(&self, segment: &str) -> Option<usize> {
+        let found = self.search(segment).ok()?;
+        Some(self.statics[found].1)
+    }
+
+    /// Where a static segment is, or belongs. Lengths are compared first, for less.
+    fn search(&self, segment: &str) -> Result<usize, usize> {
+        let order = |known: &str| -> Ordering {
+            let by_length = known.len().cmp(&segment.len());
+            by_length.then_with(|| known.cmp(segment))
+        };
+        self.statics.binary_search_by(|(known, _)| order(known))
     }
 }
