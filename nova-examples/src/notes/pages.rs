@@ -75,6 +75,7 @@ impl NotePages {
             &json!({ "notes": notes, "user": user, "flash": flash }),
         ))
     }
+    // ANCHOR_END: take_flashes
 
     async fn add(&self, request: Request) -> Result<Reply> {
         form(&request, json!({}), None)
