@@ -114,7 +114,9 @@ pub use plugin::{
     RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
     SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
-pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
+pub use protocol::{
+    BoxFuture, Extension, Opening, ProtocolHandler, ProtocolLimits, ProtocolRoute, Switch, Upgraded,
+};
 pub use reply::{
     IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,
     value, view,
