@@ -1,8 +1,5 @@
 //! How a connection ends.
 
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tracing::warn;
 
 /// The most that the reason in a close frame can hold (RFC 6455 §5.5).
@@ -37,11 +34,13 @@ pub enum CloseReason {
     Shutdown,
 }
 
-/// The code and text of a close frame to be sent.
+/// The code and text of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Close {
-    code: u16,
-    reason: String,
+pub struct Close {
+    /// Why (RFC 6455 §7.4).
+    pub code: u16,
+    /// The same for people, or nothing. It is 123 bytes at most.
+    pub reason: String,
 }
 
 impl Close {
@@ -67,37 +66,19 @@ impl Close {
     /// A close with a code that the handler chose. One that must not be sent (RFC 6455 §7.4)
     /// is a mistake of the handler's: it is logged, and 1011 sent.
     pub(crate) fn chosen(code: u16, reason: &str) -> Self {
-        match code {
-            1000..=1003 | 1007..=1014 | 3000..=4999 => Close::new(code, reason),
-            _ => {
-                warn!("a handler closes with {code}, which no close frame can have; 1011 is sent");
-                Close::new(Close::INTERNAL_ERROR, "")
-            }
+        if Close::is_code(code) {
+            Close::new(code, reason)
+        } else {
+            warn!("a handler closes with {code}, which no close frame can have; 1011 is sent");
+            Close::new(Close::INTERNAL_ERROR, "")
         }
     }
 
-    pub(crate) fn into_frame(self) -> CloseFrame {
-        CloseFrame {
-            code: self.code.into(),
-            reason: self.reason.into(),
-        }
+    /// Whether a close frame can have this code: what RFC 6455 §7.4 and the registry that it
+    /// founds have a meaning for, or leave to libraries and apps.
+    pub(crate) fn is_code(code: u16) -> bool {
+        matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
-}
-
-/// What to tell the peer about `error` in what it sent, and the handler; `None` if the connection
-/// is gone.
-pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
-    let (code, told) = match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
-        Error::Protocol(_) => (Close::PROTOCOL_ERROR, "this is not as RFC 6455 has it"),
-        Error::Utf8(_) => (Close::NOT_UTF_8, "a text frame is not UTF-8"),
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            (Close::TOO_LONG, "the message is too long")
-        }
-        _ => return None,
-    };
-    let reason = CloseReason::Violation(error.to_string());
-    Some((Close::new(code, told), reason))
 }
 
 #[cfg(test)]

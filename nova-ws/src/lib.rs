@@ -61,6 +61,8 @@
 //! §10.2); clients that are no browsers send none.
 
 mod close;
+#[doc(hidden)] // private, but for the fuzz target `frames`
+pub mod codec;
 mod connection;
 mod frame;
 mod handler;

@@ -7,15 +7,14 @@ use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, Upgraded, panic};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_tungstenite::tungstenite;
 use tracing::{debug, error};
 
-use crate::close::{Close, CloseReason, violation};
+use crate::close::{Close, CloseReason};
+use crate::codec::{self, Limits};
 use crate::connection::Connection;
-use crate::frame::Frame;
 use crate::handler::{ErasedHandler, Info, Shared};
 use crate::outcome::Outcome;
-use crate::wire::{SendError, Wire};
+use crate::wire::{ReadError, SendError, Wire};
 
 /// How often a client is pinged.
 const PING_EVERY: Duration = Duration::from_secs(25);
@@ -61,6 +60,19 @@ impl From<SendError> for End {
         match error {
             SendError::Full => too_slow(),
             SendError::Gone => End::without_close(CloseReason::Disconnected),
+        }
+    }
+}
+
+impl From<ReadError> for End {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Gone => End::without_close(CloseReason::Disconnected),
+            ReadError::Violation(violation) => {
+                let told = violation.to_string();
+                let reason = CloseReason::Violation(told.clone());
+                End::with(violation.code(), &told, reason)
+            }
         }
     }
 }
@@ -116,12 +128,12 @@ impl Accepted {
 
 impl Session<'_> {
     async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
-        let mut wire = Wire::new(upgraded).await;
+        let mut wire = Wire::new(upgraded, Limits::default());
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
         match close {
             Some(close) => wire.close(close).await,
-            None if matches!(reason, CloseReason::Remote { .. }) => wire.closed_by_client().await,
+            None if matches!(reason, CloseReason::Remote { .. }) => wire.see_off().await,
             None => drop(wire),
         }
         reason
@@ -174,7 +186,7 @@ impl Session<'_> {
 
     async fn deliver(&mut self, wire: &mut Wire, message: Message) -> Result<(), End> {
         match &*self.handler.shared(&message) {
-            Shared::Frame(frame) => Ok(wire.send(frame.clone().into_message())?),
+            Shared::Frame(frame) => Ok(wire.send(frame.clone())?),
             Shared::Nothing => Ok(()),
             Shared::Info => {
                 let (handler, conn) = (&mut *self.handler, &mut *self.conn);
@@ -189,30 +201,18 @@ impl Session<'_> {
     async fn read(
         &mut self,
         wire: &mut Wire,
-        read: Option<Result<tungstenite::Message, tungstenite::Error>>,
+        read: Result<codec::Message, ReadError>,
     ) -> Result<(), End> {
-        let message = match read {
-            Some(Ok(tungstenite::Message::Close(frame))) => {
+        let frame = match read? {
+            codec::Message::Data(frame) => frame,
+            codec::Message::Ping(_) | codec::Message::Pong(_) => return Ok(()),
+            codec::Message::Close(close) => {
                 let reason = CloseReason::Remote {
-                    code: frame.as_ref().map(|frame| frame.code.into()),
-                    reason: frame.map_or_else(String::new, |frame| frame.reason.to_string()),
+                    code: close.as_ref().map(|close| close.code),
+                    reason: close.map(|close| close.reason).unwrap_or_default(),
                 };
                 return Err(End::without_close(reason));
             }
-            Some(Ok(message)) => message,
-            Some(Err(error)) => {
-                return Err(match violation(&error) {
-                    Some((close, reason)) => End {
-                        close: Some(close),
-                        reason,
-                    },
-                    None => End::without_close(CloseReason::Disconnected),
-                });
-            }
-            None => return Err(End::without_close(CloseReason::Disconnected)),
-        };
-        let Some(frame) = Frame::from_message(message) else {
-            return Ok(()); // a ping, answered already, or a pong
         };
         let (handler, conn) = (&mut *self.handler, &mut *self.conn);
         let callback = async { handler.handle(frame, conn).await };
@@ -232,7 +232,7 @@ impl Session<'_> {
             End::with(Close::INTERNAL_ERROR, "", CloseReason::Panicked(panic))
         })?;
         for frame in frames {
-            wire.send(frame.into_message())?;
+            wire.send(frame)?;
         }
         match stop {
             None => Ok(()),

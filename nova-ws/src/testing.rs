@@ -62,7 +62,7 @@ impl TestSocket {
     /// If the connection is closed.
     pub async fn send(&mut self, frame: Frame) {
         self.stream
-            .send(frame.into_message())
+            .send(to_message(frame))
             .await
             .unwrap_or_else(|error| panic!("the frame cannot be sent: {error}"));
     }
@@ -90,7 +90,7 @@ impl TestSocket {
                 if let Message::Close(frame) = &message {
                     panic!("the app closed the connection: {frame:?}");
                 }
-                if let Some(frame) = Frame::from_message(message) {
+                if let Some(frame) = to_frame(message) {
                     return frame;
                 }
             }
@@ -145,5 +145,21 @@ impl TestSocket {
             Ok(next) => next,
             Err(_) => panic!("nothing arrived within {PATIENCE:?}"),
         }
+    }
+}
+
+fn to_message(frame: Frame) -> Message {
+    match frame.as_text() {
+        Some(text) => Message::text(text),
+        None => Message::binary(frame.as_bytes().to_vec()),
+    }
+}
+
+/// The frame in a message; `None` for pings, pongs and closes.
+fn to_frame(message: Message) -> Option<Frame> {
+    match message {
+        Message::Text(text) => Some(Frame::text(text.as_str())),
+        Message::Binary(bytes) => Some(Frame::binary(bytes)),
+        _ => None,
     }
 }
