@@ -150,10 +150,7 @@ impl Plugin for CsrfPlugin {
             Source::Unknown => match sent(request).await? {
                 Some(sent) if token.is(&sent) => Ok(Flow::Continue),
                 Some(_) => refused("the form is of another session: load its page again"),
-                None => refused(
-                    "the request does not say that it comes from this site: send its token in \
-                     `x-csrf-token` or `_csrf_token`",
-                ),
+                None => refused(missing(request)),
             },
         }
     }
@@ -182,6 +179,20 @@ impl Plugin for CsrfPlugin {
     fn info(&self) -> PluginInfo {
         let description = "refuses changes that another site's page asks for";
         PluginInfo::built_in("CSRF", description, &self.options)
+    }
+}
+
+/// Why a request without a token is refused.
+fn missing(head: &Head) -> &'static str {
+    match Kind::of(head.headers()) {
+        Some(Kind::Form) => {
+            "the request does not say that it comes from this site: send its token in the header \
+             `x-csrf-token` or the field `_csrf_token`"
+        }
+        _ => {
+            "the request does not say that it comes from this site: send its token in the header \
+             `x-csrf-token`, as only forms without files are looked into"
+        }
     }
 }
 

@@ -182,6 +182,23 @@ async fn who_says_nothing_has_to_bring_the_token_of_the_session() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_asked_for_a_field_is_asked_for_the_header() {
+    let client = client();
+    for (content_type, is_form) in [
+        ("multipart/form-data; boundary=x", false),
+        ("application/json", false),
+        ("application/x-www-form-urlencoded", true),
+    ] {
+        let request = client.post("/change").header("content-type", content_type);
+        let response = request.await;
+        assert_eq!(response.status(), 403);
+        let (header, field) = ("the header `x-csrf-token`", "the field `_csrf_token`");
+        assert!(response.text().contains(header), "{content_type}");
+        assert_eq!(response.text().contains(field), is_form, "{content_type}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_does_not_help_a_request_from_another_site() {
     let client = client();
     let (cookie, token) = form(&client).await;
