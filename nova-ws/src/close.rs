@@ -20,8 +20,8 @@ pub enum CloseReason {
     },
     /// The connection broke without a close frame.
     Disconnected,
-    /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007 or
-    /// 1009.
+    /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007, 1008
+    /// or 1009.
     Violation(String),
     /// The handler panicked with this message. The client was closed with 1011.
     Panicked(String),
@@ -30,7 +30,18 @@ pub enum CloseReason {
     TooSlow,
     /// The client answered no ping; no close frame was sent.
     Silent,
-    /// The app stops. The client was closed with 1001.
+    /// No message came or went for [`idle_timeout`](crate::WsLimits::idle_timeout). The client was
+    /// closed with 1001.
+    Idle,
+    /// Another part of the app closed it, by its [`Sender`](crate::Sender) or by
+    /// [`disconnect`](crate::disconnect), with this code and reason.
+    Ordered {
+        /// The code of the close frame.
+        code: u16,
+        /// The reason that the client was told.
+        reason: String,
+    },
+    /// The app stops. The client was closed with 1001 or 1012.
     Shutdown,
 }
 
@@ -48,8 +59,10 @@ impl Close {
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const PROTOCOL_ERROR: u16 = 1002;
     pub(crate) const NOT_UTF_8: u16 = 1007;
+    pub(crate) const POLICY: u16 = 1008;
     pub(crate) const TOO_LONG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    pub(crate) const RESTART: u16 = 1012;
     pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
 
     pub(crate) fn new(code: u16, reason: &str) -> Self {

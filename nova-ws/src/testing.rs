@@ -130,14 +130,32 @@ impl TestSocket {
     ///
     /// # Panics
     /// If nothing comes within 5 s.
-    pub async fn closed(mut self) -> Option<u16> {
-        let mut code = None;
+    pub async fn closed(self) -> Option<u16> {
+        self.closed_with().await.map(|(code, _)| code)
+    }
+
+    /// [`closed`](Self::closed), with the reason of the close frame.
+    ///
+    /// # Panics
+    /// If nothing comes within 5 s.
+    pub async fn closed_with(mut self) -> Option<(u16, String)> {
+        let mut close = None;
         while let Some(Ok(message)) = self.next().await {
-            if let Message::Close(frame) = message {
-                code = frame.map(|frame| frame.code.into());
+            if let Message::Close(Some(frame)) = message {
+                close = Some((frame.code.into(), frame.reason.to_string()));
             }
         }
-        code
+        close
+    }
+
+    /// Sends a ping.
+    ///
+    /// # Panics
+    /// If the connection is closed.
+    pub async fn ping(&mut self, payload: &[u8]) {
+        let ping = Message::Ping(payload.to_vec().into());
+        let sent = self.stream.send(ping).await;
+        sent.unwrap_or_else(|error| panic!("the ping cannot be sent: {error}"));
     }
 
     async fn next(&mut self) -> Option<Result<Message, Error>> {

@@ -159,7 +159,6 @@ impl Wire {
     }
 
     /// Gives back what memory it can: for a connection that will be silent for long.
-    #[expect(dead_code, reason = "the outcome `hibernate` is next")]
     pub(crate) fn shrink(&mut self) {
         self.decoder.shrink();
         self.unread = Bytes::copy_from_slice(&self.unread);
