@@ -114,7 +114,7 @@ pub use plugin::{
     RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
     SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
-pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
+pub use protocol::{BoxFuture, Opening, ProtocolHandler, Streaming, Switch, Upgraded};
 pub use reply::{
     IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,
     value, view,
