@@ -68,6 +68,7 @@ mod handshake;
 mod outcome;
 mod register;
 mod session;
+pub mod sse;
 pub mod testing;
 mod wire;
 

@@ -7,8 +7,9 @@ use crate::connection::Connection;
 use crate::handler::{Accept, ErasedHandler, WebSocket};
 use crate::handshake;
 use crate::session::Accepted;
+use crate::sse::{self, EventSource};
 
-/// Adds WebSocket handlers to an app.
+/// Adds WebSocket handlers and sources of events to an app.
 pub trait AppBuilderExt {
     /// Registers a handler; routes with `protocol = "ws"` name it.
     ///
@@ -29,6 +30,27 @@ pub trait AppBuilderExt {
     #[must_use]
     #[track_caller]
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self;
+
+    /// Registers a source of events; routes with `protocol = "sse"` name it.
+    ///
+    /// ```
+    /// use nova_core::{App, protocol};
+    /// use nova_ws::AppBuilderExt;
+    /// use nova_ws::sse::EventSource;
+    ///
+    /// #[derive(Clone)]
+    /// struct Silent;
+    /// impl EventSource for Silent {}
+    ///
+    /// let app = App::builder()
+    ///     .event_source("silent", Silent)
+    ///     .route(("/silent", "silent", protocol("sse")))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    #[must_use]
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self;
 }
 
 impl AppBuilderExt for AppBuilder {
@@ -36,6 +58,11 @@ impl AppBuilderExt for AppBuilder {
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self {
         let prototype = Box::new(handler);
         self.protocol_handler("ws", name, Prototype(prototype))
+    }
+
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self {
+        self.protocol_handler("sse", name, sse::Prototype::new(handler))
     }
 }
 
