@@ -77,7 +77,8 @@ impl TestEvents {
     /// # Panics
     /// If the stream ends first, or nothing comes within `patience`.
     pub async fn recv_within(&mut self, patience: Duration) -> ReceivedEvent {
-        let event = timeout(patience, self.next())
+        let event = timeout(patience, self.next());
+        let event = event
             .await
             .unwrap_or_else(|_| panic!("no event arrived within {patience:?}"));
         event.unwrap_or_else(|| panic!("the stream ended"))
@@ -96,10 +97,17 @@ impl TestEvents {
     /// # Panics
     /// If the stream breaks off, or nothing comes within 5 s.
     pub async fn ended(&mut self) {
-        while let Some(_passed) = timeout(PATIENCE, self.next())
+        while self.recv_or_end().await.is_some() {}
+    }
+
+    /// The next event; `None` if the app ends the stream.
+    ///
+    /// # Panics
+    /// If the stream breaks off, or nothing comes within 5 s.
+    pub async fn recv_or_end(&mut self) -> Option<ReceivedEvent> {
+        timeout(PATIENCE, self.next())
             .await
             .unwrap_or_else(|_| panic!("nothing arrived within {PATIENCE:?}"))
-        {}
     }
 
     /// The id that a browser would come back with; empty if it would not tell any.
