@@ -398,7 +398,7 @@ fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
             request.bindings = bindings;
             request.extra.clone_from(&endpoint.extra);
             request.mounted.clone_from(&endpoint.app);
-            if let Some(bytes) = endpoint.limits.body_limit {
+            if let Some(bytes) = endpoint.limits.body {
                 request.limit_body(bytes);
             }
             (&endpoint.chain, Next::Endpoint(endpoint))

@@ -25,6 +25,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::Result;
+use crate::protocol::Extension;
 use crate::request::{Head, Request};
 use crate::response::Response;
 
@@ -152,6 +153,12 @@ pub trait Plugin: Send + Sync + 'static {
         async {}
     }
 
+    /// What the plugin does for a protocol other than `http`, in a type that the protocol knows:
+    /// nova-ws asks for its `MessageHooks`. It is asked when the table is built.
+    fn extension(&self) -> Option<Extension> {
+        None
+    }
+
     /// What the plugin is, for people, and which plugins it needs before it. **Default:** the name
     /// of its type.
     fn info(&self) -> PluginInfo {
@@ -181,6 +188,7 @@ pub(crate) trait ErasedPlugin: Send + Sync {
     fn check(&self) -> Result<(), String>;
     fn init(&self, context: &PluginContext) -> Result<()>;
     fn stop(&self) -> BoxFuture<'_, ()>;
+    fn extension(&self) -> Option<Extension>;
     fn info(&self) -> PluginInfo;
 }
 
@@ -209,6 +217,10 @@ impl<P: Plugin> ErasedPlugin for P {
 
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(Plugin::stop(self))
+    }
+
+    fn extension(&self) -> Option<Extension> {
+        Plugin::extension(self)
     }
 
     fn info(&self) -> PluginInfo {

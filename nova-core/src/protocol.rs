@@ -4,10 +4,14 @@
 //! the request to the handler that the route names, and then, if the handler agrees, the raw
 //! connection. No frame type is known here.
 
+mod limits;
+mod route;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::HeaderMap;
@@ -18,6 +22,10 @@ use crate::error::Result;
 use crate::reply::Reply;
 use crate::request::{Head, Request};
 use crate::stopping::Stopping;
+
+pub use limits::ProtocolLimits;
+pub(crate) use limits::{ErasedLimits, ReadLimits, read};
+pub use route::{Extension, ProtocolRoute};
 
 /// The handler of a route with a `protocol`.
 ///
@@ -33,6 +41,21 @@ pub trait ProtocolHandler: Send + Sync + 'static {
     /// as an action for `GET` is. **Default:** `true`.
     fn switches(&self) -> bool {
         true
+    }
+
+    /// What answers one of the routes that name this handler, if that is not the handler itself: one
+    /// with the limits of the route, say. It is asked when the table is built and at each reload, once
+    /// for each route.
+    ///
+    /// # Errors
+    /// What is wrong with the route, lower case and without a full stop; it is told with the place of
+    /// the route.
+    fn for_route(
+        &self,
+        route: &ProtocolRoute<'_>,
+    ) -> std::result::Result<Option<Arc<dyn ProtocolHandler>>, String> {
+        let _ = route;
+        Ok(None)
     }
 
     /// Looks at the request, after the plugins, and says whether to switch protocols, or what the

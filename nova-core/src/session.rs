@@ -95,6 +95,18 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// Whether it is too late for a cookie.
     answered: AtomicBool,
+    /// What the store has said last.
+    seen: Mutex<Option<SeenSession>>,
+}
+
+/// A session as a request has [seen](Session::seen) it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SeenSession {
+    /// What the store knows it by.
+    pub key: SessionKey,
+    /// Who had logged in.
+    pub user: Option<String>,
 }
 
 /// What this request knows of the session.
@@ -130,6 +142,7 @@ impl Session {
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::default(),
             answered: AtomicBool::new(answered),
+            seen: Mutex::default(),
         }))
     }
 
@@ -312,6 +325,15 @@ impl Session {
         Ok(self.live().await?.map(|live| live.id.key()))
     }
 
+    /// The session as it was when this request last asked for it, without asking the store again;
+    /// `None` if it has not asked, or if there was none.
+    ///
+    /// It tells whom an answer is for, and decides nothing: a session may have ended since.
+    pub fn seen(&self) -> Option<SeenSession> {
+        let seen = self.0.seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Changes the session, or begins it.
     async fn write(&self, change: impl Fn(&mut Data)) -> Result<()> {
         let _turn = self.0.turn.lock().await;
@@ -375,6 +397,19 @@ impl Session {
 
     /// The session as it is now.
     async fn find(&self) -> Result<Found> {
+        let found = self.ask().await?;
+        let seen = match &found {
+            Found::Live(live) => Some(SeenSession {
+                key: live.id.key(),
+                user: live.user().map(str::to_owned),
+            }),
+            Found::Retired | Found::None => None,
+        };
+        *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok(found)
+    }
+
+    async fn ask(&self) -> Result<Found> {
         let state = self.state().clone();
         let (sent, known) = match state {
             State::Known(id) | State::New(id) => return self.sessions().find(id).await,

@@ -1,22 +1,41 @@
 //! The connection, as its handler sees it.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use nova_core::pubsub::{Mailbox, MemberId, PubSub};
+use nova_core::{Request, SessionKey};
+
+use crate::handshake::offered;
+use crate::sender::{self, Sender};
 
 /// How many messages may wait for a connection whose handler is busy. A burst should fit; the
 /// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
 /// behind this.
 const MAILBOX_CAPACITY: usize = 16_384;
 
-/// One client's connection: what it has joined, and who it is when it broadcasts.
+/// One client's connection: what it has joined, who is there, and who it is when it broadcasts.
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) mailbox: Mailbox,
+    path: Box<str>,
+    client_ip: Option<IpAddr>,
+    user: Option<Arc<str>>,
+    session: Option<SessionKey>,
+    pub(crate) offered: Box<[String]>,
+    pub(crate) protocol: Option<Box<str>>,
 }
 
 impl Connection {
-    pub(crate) fn new(pubsub: &PubSub) -> Self {
+    pub(crate) fn new(request: &Request) -> Self {
         Connection {
-            mailbox: pubsub.mailbox_with_capacity(MAILBOX_CAPACITY),
+            mailbox: request.pubsub().mailbox_with_capacity(MAILBOX_CAPACITY),
+            path: request.path().into(),
+            client_ip: request.client_ip(),
+            user: None,
+            session: None,
+            offered: offered(request.headers()).collect(),
+            protocol: None,
         }
     }
 
@@ -41,5 +60,59 @@ impl Connection {
     /// The pub/sub, with this connection as the sender.
     pub fn pubsub(&self) -> &PubSub {
         self.mailbox.pubsub()
+    }
+
+    /// A way to this connection, for other tasks.
+    pub fn sender(&self) -> Sender {
+        Sender::new(self.pubsub().clone(), self.id())
+    }
+
+    /// The path of the request that opened the connection.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The address of the client, as the request [had](nova_core::Head::client_ip) it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.client_ip
+    }
+
+    /// The sub-protocols that the client offers, in its order.
+    pub fn offered_protocols(&self) -> impl Iterator<Item = &str> {
+        self.offered.iter().map(String::as_str)
+    }
+
+    /// The sub-protocol that was chosen. In `init`, it is the one that the limits
+    /// [have](crate::WsLimits::protocols) chosen.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// Who is there: [`set_user`](Self::set_user) has said so, or the session in which they had
+    /// logged in, from after `init` on.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
+    /// for users who log in otherwise than by a session. Called again, it forgets the one before.
+    pub fn set_user(&mut self, user: &str) {
+        if let Some(before) = self.user.replace(user.into()) {
+            self.mailbox.leave(&sender::of_user(&before));
+        }
+        self.mailbox.join(&sender::of_user(user));
+    }
+
+    /// The session that the connection was opened with, if anybody has asked for it by then.
+    pub fn session(&self) -> Option<&SessionKey> {
+        self.session.as_ref()
+    }
+
+    pub(crate) fn set_session(&mut self, key: SessionKey, user: Option<&str>) {
+        self.mailbox.join(&sender::of_session(&key));
+        self.session = Some(key);
+        if let (None, Some(user)) = (&self.user, user) {
+            self.set_user(user);
+        }
     }
 }

@@ -61,12 +61,22 @@
 //! §10.2); clients that are no browsers send none.
 
 mod close;
+#[doc(hidden)] // private, but for the fuzz target `frames`
+pub mod codec;
 mod connection;
+mod crowd;
+mod end;
 mod frame;
 mod handler;
 mod handshake;
+mod heartbeat;
+mod hooks;
+mod limits;
+mod open;
 mod outcome;
+mod pace;
 mod register;
+mod sender;
 mod session;
 pub mod sse;
 pub mod testing;
@@ -76,5 +86,8 @@ pub use close::CloseReason;
 pub use connection::Connection;
 pub use frame::Frame;
 pub use handler::{Accept, Info, Shared, WebSocket};
+pub use hooks::{MessageFlow, MessagePlugin, message_hooks};
+pub use limits::WsLimits;
 pub use outcome::{Outcome, ok, replies, reply, stop, stop_with};
 pub use register::AppBuilderExt;
+pub use sender::{Sender, Whom, disconnect};

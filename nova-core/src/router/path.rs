@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 
 use super::info::RouteInfo;
+use super::limits::Limits;
 use super::pattern::Pattern;
-use super::spec::Limits;
 use super::table::Found;
 use crate::controller::Action;
 use crate::fallback::NamedFallback;

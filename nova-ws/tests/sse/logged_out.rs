@@ -1,7 +1,7 @@
 //! A log-out everywhere ends streams, and keeps the client from coming back.
 
 use nova_core::testing::TestClient;
-use nova_core::{App, Request, Result, SessionsEnded, protocol, status};
+use nova_core::{App, Error, Request, Result, SessionsEnded, protocol};
 use nova_ws::sse::{EventSource, Outcome, ok, stop};
 use nova_ws::testing::TestEvents;
 use nova_ws::{Accept, AppBuilderExt, Connection, Info};
@@ -16,11 +16,8 @@ struct Inbox {
 impl EventSource for Inbox {
     async fn init(&mut self, request: &Request, conn: &mut Connection) -> Result<Accept> {
         conn.join(SessionsEnded::CHANNEL); // first: nothing falls between
-        match request.session().user().await? {
-            Some(user) => self.user = user,
-            // A browser comes back after everything else.
-            None => return Ok(Accept::Refuse(status(204))),
-        }
+        let user = request.session().user().await?;
+        self.user = user.ok_or_else(|| Error::from_status(401))?; // a browser does not come back
         Ok(Accept::Yes)
     }
 
@@ -60,5 +57,5 @@ async fn who_is_logged_out_loses_the_stream_and_is_told_not_to_come_back() {
     client.get("/end_all").await;
 
     events.ended().await;
-    assert_eq!(TestEvents::open(request()).await.unwrap_err().status(), 204);
+    assert_eq!(TestEvents::open(request()).await.unwrap_err().status(), 401);
 }
