@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::Either;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -373,10 +374,12 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's. What the answer says itself stays; cookies are set by both.
+/// place of the error's. What the answer says itself stays; cookies are set by both, and it varies by
+/// what both do.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
+        let is_list = [header::SET_COOKIE, header::VARY].contains(name);
+        if is_list || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -573,9 +576,40 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
                 };
                 break;
             }
-            Err(error) => *response = Box::pin(asked.failed(error.into())).await,
+            Err(error) => {
+                let mut instead = Box::pin(asked.failed(error.into())).await;
+                keep_headers(&mut instead, &beside_content(response.headers()));
+                *response = instead;
+            }
         }
     }
+}
+
+/// Of these headers, those that stay when an error takes the place of the content: what plugins have
+/// said, such as who may read the answer. What the content is, and where it is, goes with it.
+fn beside_content(headers: &HeaderMap) -> HeaderMap {
+    let policies = [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY];
+    let of_content = [
+        header::ACCEPT_RANGES,
+        header::AGE,
+        header::ALLOW,
+        header::CACHE_CONTROL,
+        header::ETAG,
+        header::EXPIRES,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::REFRESH,
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
+    ];
+    let stays = |name: &HeaderName| match name.as_str().starts_with("content-") {
+        true => policies.contains(name),
+        false => !of_content.contains(name),
+    };
+    let headers = headers.iter().filter(|(name, _)| stays(name));
+    headers
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Takes away what a plugin, or the handler of a protocol, may have put into a response and what would

@@ -107,8 +107,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// the 101.
     ///
     /// # Errors
-    /// An error, or a panic, becomes the answer in place of `response`; the plugins behind this
-    /// one see that.
+    /// An error, or a panic, becomes the answer in place of `response`, and keeps the headers of that
+    /// one which are not about its content; the plugins behind this one see it.
     fn post_request(
         &self,
         head: &Head,

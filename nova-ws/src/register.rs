@@ -182,9 +182,7 @@ impl Sockets {
             }
             None => {}
         }
-        if !has_its_session(&request, &mut conn).await? {
-            return Err(Error::from_status(401));
-        }
+        conn.hear_of_its_session(&request).await?;
         conn.offered = Box::default(); // may be tokens, which need not stay
         // The request is dropped here: its headers would hold hyper's buffer for as long as the
         // connection lasts.
@@ -197,16 +195,4 @@ impl Sockets {
         let run = |upgraded| accepted.run(upgraded);
         Ok(Opening::Switch(Switch::new(headers, run)))
     }
-}
-
-/// Lets the connection hear of the end of the session that somebody has asked for, and says whether
-/// it has not ended in between.
-pub(crate) async fn has_its_session(request: &Request, conn: &mut Connection) -> Result<bool> {
-    let session = request.session();
-    let Some(seen) = session.seen() else {
-        return Ok(true);
-    };
-    let key = seen.key;
-    conn.set_session(seen.key, seen.user.as_deref());
-    Ok(session.key().await? == Some(key))
 }

@@ -89,7 +89,7 @@ pub(super) fn explain(table: &Table, method: &str, target: &str) -> Explanation 
         upgrade: Some(matches!(uri.scheme_str(), Some("ws" | "wss"))),
     };
     let matcher = table.matcher(asked.host);
-    let found = matcher.find(&method, path, |_| asked.upgrade == Some(true));
+    let found = matcher.find(&method, path, None, |_| asked.upgrade == Some(true));
     let (outcome, answering) = match found {
         Found::Endpoint(endpoint, bindings) => {
             let names = bindings.names().iter();

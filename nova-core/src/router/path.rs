@@ -120,19 +120,27 @@ impl Path {
         {
             return Some(endpoint);
         }
-        let named = |wanted: &Method| {
+        self.named(method).or(self.any.as_ref())
+    }
+
+    /// The route that lists this method; `HEAD` is listed with `GET`.
+    fn named(&self, method: &Method) -> Option<&Arc<Endpoint>> {
+        let of = |wanted: &Method| {
             let found = self.http.iter().find(|(method, _)| method == wanted);
             found.map(|(_, endpoint)| endpoint)
         };
-        named(method)
-            .or_else(|| named(&Method::GET).filter(|_| method == Method::HEAD))
-            .or(self.any.as_ref())
+        of(method).or_else(|| of(&Method::GET).filter(|_| method == Method::HEAD))
     }
 
-    /// What a method gets that no route answers.
-    pub(super) fn no_endpoint(&self, method: &Method) -> Found<'_> {
+    /// What a method gets that no route answers. An `OPTIONS` that is `before` a request of another
+    /// method passes the plugins which that one will.
+    pub(super) fn no_endpoint(&self, method: &Method, before: Option<&Method>) -> Found<'_> {
         match &self.allow {
-            Some(allow) if method == Method::OPTIONS => Found::Options(allow, &self.first().chain),
+            Some(allow) if method == Method::OPTIONS => {
+                let announced = before.and_then(|method| self.named(method));
+                let endpoint = announced.map_or_else(|| self.first(), |endpoint| &**endpoint);
+                Found::Options(allow, &endpoint.chain)
+            }
             Some(allow) => Found::MethodNotAllowed(allow),
             None => Found::Nothing,
         }

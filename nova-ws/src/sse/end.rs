@@ -14,12 +14,12 @@ pub enum EndReason {
     /// too long.
     TooSlow,
     /// Another part of the app closed it, by its [`Sender`](crate::Sender) or by
-    /// [`disconnect`](crate::disconnect), with this code and reason, of which the client hears
-    /// nothing.
+    /// [`disconnect`](crate::disconnect), with this code and reason, or its session has ended. The
+    /// client learns neither: it comes back, and is refused if it may not.
     Ordered {
-        /// The code that a WebSocket would be closed with.
+        /// The code.
         code: u16,
-        /// The reason that it would be told.
+        /// The reason.
         reason: String,
     },
     /// The app stops.

@@ -21,7 +21,6 @@ use crate::connection::Connection;
 use crate::crowd::Crowd;
 use crate::handler::Accept;
 use crate::open::Permit;
-use crate::register::has_its_session;
 
 /// The registered handler, of which each client gets a clone.
 pub(crate) struct Prototype(Arc<dyn ErasedSource>);
@@ -108,9 +107,7 @@ impl Streams {
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
         }
-        if !has_its_session(&request, &mut conn).await? {
-            return Err(Error::from_status(401));
-        }
+        conn.hear_of_its_session(&request).await?;
         // The request is dropped here: its headers would hold hyper's buffer for as long as the
         // stream lasts.
         let accepted = Accepted {

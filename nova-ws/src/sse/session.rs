@@ -22,7 +22,7 @@ use crate::close::Close;
 use crate::connection::Connection;
 use crate::handler::Info;
 use crate::open::Permit;
-use crate::sender;
+use crate::sender::{self, Control};
 
 /// What nobody sees (WHATWG HTML §9.2.6), for proxies that close silent connections.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -154,8 +154,12 @@ impl Session<'_> {
     }
 
     async fn deliver(&mut self, message: Message) -> Result<(), EndReason> {
-        if let Some(Close { code, reason }) = sender::order(&message) {
-            return Err(EndReason::Ordered { code, reason });
+        match sender::control(&message, self.conn) {
+            Some(Control::Close(Close { code, reason })) => {
+                return Err(EndReason::Ordered { code, reason });
+            }
+            Some(Control::Nothing) => return Ok(()),
+            None => {}
         }
         if message.is_direct() {
             return self.info(Info::Sent(message)).await;
