@@ -116,7 +116,8 @@ pub use plugin::{
     SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{
-    BoxFuture, Extension, Opening, ProtocolHandler, ProtocolLimits, ProtocolRoute, Switch, Upgraded,
+    BoxFuture, Extension, Opening, ProtocolHandler, ProtocolLimits, ProtocolRoute, Streaming,
+    Switch, Upgraded,
 };
 pub use reply::{
     IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,

@@ -102,6 +102,7 @@ impl Core {
                 table: &table,
                 head: Arc::clone(request.head()),
                 endpoint: next.endpoint(),
+                life,
             };
             let answer = match (stop, next) {
                 (Ok(Some(reply)), _) => Ok(Answer::Reply(*reply)),
@@ -163,6 +164,7 @@ struct Asked<'a> {
     head: Arc<Head>,
     /// The route that answers, if one does.
     endpoint: Option<&'a Endpoint>,
+    life: &'a Life,
 }
 
 impl Asked<'_> {
@@ -459,13 +461,13 @@ impl<'t> Next<'t> {
                     let reply = Stage::Controller.run(|| action.call(request));
                     Ok(Answer::Reply(reply.await?))
                 }
-                Target::Protocol(handler) => Ok(open(&**handler, request).await?),
+                Target::Protocol(handler) => Ok(open(&**handler, request, asked.life).await?),
             },
         }
     }
 }
 
-async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Answer> {
+async fn open(handler: &dyn ProtocolHandler, mut request: Request, life: &Life) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     match Stage::Handler.run(|| handler.open(request)).await? {
         Opening::Refused(reply) => Ok(Answer::Reply(reply)),
@@ -473,6 +475,18 @@ async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Ans
             Some(upgrade) => Ok(Answer::Switch(Box::new(Agreed { switch, upgrade }))),
             None => Err(Error::new(400, "this connection cannot switch protocols")),
         },
+        Opening::Stream(streaming) => {
+            let (reply, run) = streaming.begin(life.stopping());
+            life.track_socket(guarded(run).in_current_span());
+            Ok(Answer::Reply(reply))
+        }
+    }
+}
+
+/// A handler's work in a task of its own, where a panic shall not go unheard.
+async fn guarded(run: impl Future<Output = ()>) {
+    if let Err(panic) = panic::catch(run).await {
+        error!("a connection panicked: {panic}");
     }
 }
 
@@ -492,10 +506,7 @@ fn switch_protocols(
             Err(std::io::Error::other("a plugin changed the answer"))
         };
         let upgraded = upgraded.map(|io| Upgraded::new(io, life.sockets_stopping()));
-        let run = switch.run(upgraded);
-        if let Err(panic) = panic::catch(run).await {
-            error!("a connection panicked: {panic}");
-        }
+        guarded(switch.run(upgraded)).await;
     }
 }
 

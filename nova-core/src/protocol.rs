@@ -37,6 +37,12 @@ pub trait ProtocolHandler: Send + Sync + 'static {
     /// misses.
     fn claims(&self, head: &Head) -> bool;
 
+    /// Whether it takes the connection away from HTTP. One that does not is asked for a `HEAD` too,
+    /// as an action for `GET` is. **Default:** `true`.
+    fn switches(&self) -> bool {
+        true
+    }
+
     /// What answers one of the routes that name this handler, if that is not the handler itself: one
     /// with the limits of the route, say. It is asked when the table is built and at each reload, once
     /// for each route.
@@ -52,7 +58,8 @@ pub trait ProtocolHandler: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Looks at the request, after the plugins, and says whether to switch protocols.
+    /// Looks at the request, after the plugins, and says whether to switch protocols, or what the
+    /// answer is.
     ///
     /// # Errors
     /// An error is the answer, as it is when a controller returns it. So is a panic, as a 500.
@@ -69,6 +76,48 @@ pub enum Opening {
     Refused(Reply),
     /// 101 Switching Protocols (RFC 9110 §15.2.2), and then the connection is the handler's.
     Switch(Switch),
+    /// No switch: the client gets an answer that goes on for as long as something writes it.
+    Stream(Streaming),
+}
+
+/// An answer, and what writes its body.
+pub struct Streaming {
+    reply: Reply,
+    run: Box<dyn FnOnce(Stopping) -> BoxFuture<'static, ()> + Send>,
+}
+
+impl Streaming {
+    /// Answers with `reply`, whose body is a [`stream`](crate::stream()), and calls `run` in a task
+    /// of its own. The two share whatever `run` writes to.
+    ///
+    /// The stream is dropped when the client has gone, and when a plugin has changed the answer;
+    /// `run` is always called. It is told when the app stops, and should end the stream then: the
+    /// app waits for the answer as for any other. It is cut when `server.shutdown_drain_timeout` is
+    /// over.
+    pub fn new<F, Fut>(reply: Reply, run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Streaming {
+            reply,
+            run: Box::new(move |stopping| Box::pin(run(stopping))),
+        }
+    }
+
+    /// The answer, and the work.
+    pub(crate) fn begin(self, stopping: Stopping) -> (Reply, impl Future<Output = ()> + Send) {
+        let Streaming { reply, run } = self;
+        (reply, async move { run(stopping).await })
+    }
+}
+
+impl fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming")
+            .field("reply", &self.reply)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a connection goes on under another protocol.

@@ -477,7 +477,12 @@ impl Session {
 
     fn tell(&self, ended: &SessionsEnded) {
         let pubsub = &self.0.app.pubsub;
-        pubsub.broadcast(SessionsEnded::CHANNEL, SessionsEnded::TOPIC, ended);
+        for channel in [
+            SessionsEnded::CHANNEL,
+            &SessionsEnded::channel_of(&ended.user),
+        ] {
+            pubsub.broadcast(channel, SessionsEnded::TOPIC, ended);
+        }
     }
 
     /// Whether somebody has logged in, or out, in this request: what was known of the session when it

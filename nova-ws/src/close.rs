@@ -63,6 +63,8 @@ impl Close {
     pub(crate) const TOO_LONG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
     pub(crate) const RESTART: u16 = 1012;
+    /// In the range of apps, and what 401 is to HTTP.
+    pub(crate) const LOGGED_OUT: u16 = 4401;
     pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
 
     pub(crate) fn new(code: u16, reason: &str) -> Self {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use nova_core::pubsub::{Mailbox, MemberId, PubSub};
-use nova_core::{Request, SessionKey};
+use nova_core::{Error, Request, Result, SeenSession, SessionKey, SessionsEnded};
 
 use crate::handshake::offered;
 use crate::sender::{self, Sender};
@@ -21,7 +21,7 @@ pub struct Connection {
     path: Box<str>,
     client_ip: Option<IpAddr>,
     user: Option<Arc<str>>,
-    session: Option<SessionKey>,
+    session: Option<SeenSession>,
     pub(crate) offered: Box<[String]>,
     pub(crate) protocol: Option<Box<str>>,
 }
@@ -97,22 +97,42 @@ impl Connection {
     /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
     /// for users who log in otherwise than by a session. Called again, it forgets the one before.
     pub fn set_user(&mut self, user: &str) {
-        if let Some(before) = self.user.replace(user.into()) {
-            self.mailbox.leave(&sender::of_user(&before));
+        if let Some(before) = self.user.replace(user.into())
+            && self.session_user() != Some(&before)
+        {
+            self.mailbox.leave(&SessionsEnded::channel_of(&before));
         }
-        self.mailbox.join(&sender::of_user(user));
+        self.mailbox.join(&SessionsEnded::channel_of(user));
     }
 
-    /// The session that the connection was opened with, if anybody has asked for it by then.
+    /// The session that the connection was opened with, if the security function or `init` has asked
+    /// for it. When it [ends](nova_core::SessionsEnded) by a log-out, in this browser or everywhere,
+    /// the connection is closed with 4401.
     pub fn session(&self) -> Option<&SessionKey> {
-        self.session.as_ref()
+        self.session.as_ref().map(|session| &session.key)
     }
 
-    pub(crate) fn set_session(&mut self, key: SessionKey, user: Option<&str>) {
-        self.mailbox.join(&sender::of_session(&key));
-        self.session = Some(key);
-        if let (None, Some(user)) = (&self.user, user) {
-            self.set_user(user);
+    pub(crate) fn session_user(&self) -> Option<&str> {
+        self.session.as_ref()?.user.as_deref()
+    }
+
+    /// Lets the connection hear of the end of the session that somebody has asked for, if that has
+    /// not come already: then it is a 401.
+    pub(crate) async fn hear_of_its_session(&mut self, request: &Request) -> Result<()> {
+        let session = request.session();
+        let Some(seen) = session.seen() else {
+            return Ok(());
+        };
+        self.mailbox.join(&sender::of_session(&seen.key));
+        if let Some(user) = &seen.user {
+            self.mailbox.join(&SessionsEnded::channel_of(user));
+            self.user.get_or_insert_with(|| user.as_str().into());
+        }
+        let is_live = session.key().await? == Some(seen.key);
+        self.session = Some(seen);
+        match is_live {
+            true => Ok(()),
+            false => Err(Error::from_status(401)),
         }
     }
 }

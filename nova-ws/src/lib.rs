@@ -78,6 +78,7 @@ mod pace;
 mod register;
 mod sender;
 mod session;
+pub mod sse;
 pub mod testing;
 mod wire;
 

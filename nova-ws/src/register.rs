@@ -17,8 +17,9 @@ use crate::hooks::{Hook, Hooks};
 use crate::limits::{InForce, WsLimits};
 use crate::open::Permit;
 use crate::session::Accepted;
+use crate::sse::{self, EventSource};
 
-/// Adds WebSocket handlers to an app.
+/// Adds WebSocket handlers and sources of events to an app.
 pub trait AppBuilderExt {
     /// Registers a handler; routes with `protocol = "ws"` name it.
     ///
@@ -39,6 +40,27 @@ pub trait AppBuilderExt {
     #[must_use]
     #[track_caller]
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self;
+
+    /// Registers a source of events; routes with `protocol = "sse"` name it.
+    ///
+    /// ```
+    /// use nova_core::{App, protocol};
+    /// use nova_ws::AppBuilderExt;
+    /// use nova_ws::sse::EventSource;
+    ///
+    /// #[derive(Clone)]
+    /// struct Silent;
+    /// impl EventSource for Silent {}
+    ///
+    /// let app = App::builder()
+    ///     .event_source("silent", Silent)
+    ///     .route(("/silent", "silent", protocol("sse")))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    #[must_use]
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self;
 }
 
 impl AppBuilderExt for AppBuilder {
@@ -47,6 +69,11 @@ impl AppBuilderExt for AppBuilder {
         let handler: Arc<dyn ErasedHandler> = Arc::new(handler);
         self.protocol_limits::<WsLimits>()
             .protocol_handler("ws", name, Prototype(handler))
+    }
+
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self {
+        self.protocol_handler("sse", name, sse::Prototype::new(handler))
     }
 }
 
@@ -151,9 +178,7 @@ impl Sockets {
             }
             None => {}
         }
-        if !self.has_its_session(&request, &mut conn).await? {
-            return Err(Error::from_status(401));
-        }
+        conn.hear_of_its_session(&request).await?;
         conn.offered = Box::default(); // may be tokens, which need not stay
         // The request is dropped here: its headers would hold hyper's buffer for as long as the
         // connection lasts.
@@ -165,17 +190,5 @@ impl Sockets {
         };
         let run = |upgraded| accepted.run(upgraded);
         Ok(Opening::Switch(Switch::new(headers, run)))
-    }
-
-    /// Lets the connection hear of the end of the session that somebody has asked for, and says
-    /// whether it has not ended in between.
-    async fn has_its_session(&self, request: &Request, conn: &mut Connection) -> Result<bool> {
-        let session = request.session();
-        let Some(seen) = session.seen() else {
-            return Ok(true);
-        };
-        let key = seen.key.clone();
-        conn.set_session(seen.key, seen.user.as_deref());
-        Ok(session.key().await? == Some(key))
     }
 }

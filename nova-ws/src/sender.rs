@@ -1,13 +1,13 @@
 //! How the rest of the app reaches a connection.
 
-use nova_core::SessionKey;
 use nova_core::pubsub::{MemberId, Message, PubSub, Report};
+use nova_core::{SessionKey, SessionsEnded};
 use serde::{Deserialize, Serialize};
 
 use crate::close::Close;
+use crate::connection::Connection;
 
 /// Where a connection hears that it has to close, besides what is sent to it alone.
-const OF_USER: &str = "nova:user:";
 const OF_SESSION: &str = "nova:session:";
 const TOPIC: &str = "nova:disconnect";
 
@@ -116,7 +116,7 @@ pub fn disconnect(pubsub: &PubSub, whom: Whom, code: u16, reason: &str) -> Repor
     };
     match whom {
         Whom::Connection(id) => pubsub.send_to(id, TOPIC, &order),
-        Whom::User(user) => pubsub.broadcast(&of_user(&user), TOPIC, &order),
+        Whom::User(user) => pubsub.broadcast(&SessionsEnded::channel_of(&user), TOPIC, &order),
         Whom::Session(key) => pubsub.broadcast(&of_session(&key), TOPIC, &order),
     }
 }
@@ -127,22 +127,37 @@ struct Order {
     reason: String,
 }
 
-pub(crate) fn of_user(user: &str) -> String {
-    format!("{OF_USER}{user}")
-}
-
 pub(crate) fn of_session(key: &SessionKey) -> String {
     format!("{OF_SESSION}{key}")
 }
 
-/// What `message` orders, if it is an order to close.
-pub(crate) fn order(message: &Message) -> Option<Close> {
+/// What `message` means for the connection itself. The handler does not see such a message.
+pub(crate) enum Control {
+    /// To close with this.
+    Close(Close),
+    /// It was for others.
+    Nothing,
+}
+
+/// What `message` means for the connection itself, if it is no message for the handler: an order to
+/// close, or word that sessions have ended.
+pub(crate) fn control(message: &Message, conn: &Connection) -> Option<Control> {
     let channel = message.channel();
-    let is_order = message.topic() == TOPIC
-        && (message.is_direct() || channel.starts_with(OF_USER) || channel.starts_with(OF_SESSION));
-    if !is_order {
-        return None;
+    let is_of_user = channel.starts_with(SessionsEnded::OF_USER);
+    match message.topic() {
+        TOPIC if message.is_direct() || is_of_user || channel.starts_with(OF_SESSION) => {
+            let order = message.decode::<Order>().ok()?;
+            Some(Control::Close(Close::chosen(order.code, &order.reason)))
+        }
+        SessionsEnded::TOPIC if is_of_user => {
+            let ended = message.decode::<SessionsEnded>().ok()?;
+            let own = conn.session_user().zip(conn.session());
+            let is_own = own.is_some_and(|(user, key)| ended.includes(user, Some(*key)));
+            Some(match is_own {
+                true => Control::Close(Close::new(Close::LOGGED_OUT, "logged out")),
+                false => Control::Nothing,
+            })
+        }
+        _ => None,
     }
-    let order = message.decode::<Order>().ok()?;
-    Some(Close::chosen(order.code, &order.reason))
 }

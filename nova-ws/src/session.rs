@@ -22,7 +22,7 @@ use crate::open::Permit;
 use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::register::Route;
-use crate::sender;
+use crate::sender::{self, Control};
 use crate::wire::Wire;
 
 /// How long a callback may go on when the app stops, before it is dropped.
@@ -193,8 +193,10 @@ impl Session<'_> {
     }
 
     async fn deliver(&mut self, wire: &mut Wire, message: Message) -> Result<(), End> {
-        if let Some(close) = sender::order(&message) {
-            return Err(End::ordered(close));
+        match sender::control(&message, self.conn) {
+            Some(Control::Close(close)) => return Err(End::ordered(close)),
+            Some(Control::Nothing) => return Ok(()),
+            None => {}
         }
         if message.is_direct() {
             return self.info(wire, Info::Sent(message)).await;

@@ -1,6 +1,8 @@
-//! Sockets for tests, over an app in memory.
+//! Sockets and streams of events for tests, over an app in memory.
 //!
 //! See the example at the top of the crate. What goes wrong here panics, with a message.
+
+mod events;
 
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::frame::Frame;
 use crate::handshake::client_headers;
+pub use events::{ReceivedEvent, TestEvents};
 
 /// How long a frame may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use nova_core::testing::TestClient;
-use nova_core::{App, Request, Result, protocol};
+use nova_core::{App, Reply, Request, Result, protocol, status};
 use nova_ws::Frame;
 use nova_ws::testing::TestSocket;
 use nova_ws::{
@@ -72,6 +72,17 @@ async fn key(request: Request) -> Result<String> {
     Ok(request.session().key().await?.unwrap().to_string())
 }
 
+async fn log_out(request: Request) -> Result<Reply> {
+    request.session().end().await?;
+    Ok(status(204))
+}
+
+async fn log_out_everywhere(request: Request) -> Result<Reply> {
+    let user = request.session().user().await?.unwrap();
+    request.session().end_all_of(&user).await?;
+    Ok(status(204))
+}
+
 impl Fixture {
     fn new() -> Self {
         let (ended, ends) = mpsc::unbounded_channel();
@@ -85,6 +96,8 @@ impl Fixture {
             .route(("/ws", "reachable", protocol("ws")))
             .route(("/with_session", "reachable", protocol("ws")))
             .route(("/login/{user}", log_in))
+            .route(("/logout", log_out))
+            .route(("/logout_everywhere", log_out_everywhere))
             .route(("/key", key));
         Fixture {
             client: TestClient::new(app.build().unwrap()),
@@ -237,4 +250,30 @@ async fn a_broadcast_that_looks_like_an_order_is_none() {
     let pubsub = fixture.client.pubsub();
     pubsub.broadcast("news", "nova:disconnect", "text");
     assert_eq!(ann.recv_text().await, "published nova:disconnect text");
+}
+
+#[tokio::test]
+async fn a_log_out_closes_the_sockets_of_its_session_by_itself_and_no_others() {
+    let fixture = Fixture::new();
+    let (first, second) = (fixture.cookie("ann").await, fixture.cookie("ann").await);
+    let one = fixture.with(&first, "/with_session").await;
+    let mut two = fixture.with(&second, "/with_session").await;
+
+    let end = fixture.client.get("/logout").header("cookie", &first).await;
+    assert_eq!(end.status(), 204);
+
+    let logged_out = (4401, "logged out".to_owned());
+    assert_eq!(one.closed_with().await, Some(logged_out.clone()));
+    assert_eq!(two.recv_text().await, "ann");
+    let pubsub = fixture.client.pubsub();
+    pubsub.broadcast("news", "still", "here");
+    assert_eq!(two.recv_text().await, "published still here");
+
+    let end = fixture
+        .client
+        .get("/logout_everywhere")
+        .header("cookie", &second)
+        .await;
+    assert_eq!(end.status(), 204);
+    assert_eq!(two.closed_with().await, Some(logged_out));
 }

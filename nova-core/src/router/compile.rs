@@ -601,8 +601,8 @@ impl<'g> Compiler<'g, '_> {
                 if let Some((_, origin)) = route.methods.as_ref().and_then(|named| named.first()) {
                     self.errors.push(BuildError::WrongValue {
                         message: format!(
-                            "a route with the protocol `{protocol}` has no `methods`: it answers \
-                             upgrades"
+                            "a route with the protocol `{protocol}` has no `methods`: the protocol \
+                             says which it answers"
                         ),
                         origin: origin.clone(),
                     });

@@ -186,10 +186,13 @@ fn compare(
         };
         return Some((0.3, reason));
     }
-    if let Target::Protocol(_) = route.target {
+    if let Target::Protocol(handler) = &route.target {
         let protocol = &route.info.protocol;
+        let reason = match handler.switches() {
+            true => format!("it answers upgrades to `{protocol}` only"),
+            false => format!("it answers requests for `{protocol}` only"),
+        };
         if asked.upgrade != Some(true) || asked.method != Method::GET {
-            let reason = format!("it answers upgrades to `{protocol}` only");
             return Some((0.1, reason));
         }
     }

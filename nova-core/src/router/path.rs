@@ -66,7 +66,7 @@ impl Path {
         let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.info.origin.clone());
         match (&endpoint.target, methods) {
             (Target::Protocol(_), _) => match &self.protocol {
-                Some(first) => return vec![known("upgrades of", first)],
+                Some(first) => return vec![known(first.requests(), first)],
                 None => self.protocol = Some(Arc::clone(endpoint)),
             },
             (Target::Action(_), None) => {
@@ -114,8 +114,8 @@ impl Path {
         claims: impl Fn(&dyn ProtocolHandler) -> bool,
     ) -> Option<&Arc<Endpoint>> {
         if let Some(endpoint) = &self.protocol
-            && method == Method::GET
             && let Target::Protocol(handler) = &endpoint.target
+            && (method == Method::GET || method == Method::HEAD && !handler.switches())
             && (claims(&**handler) || self.has_no_get())
         {
             return Some(endpoint);
@@ -170,8 +170,13 @@ impl Path {
             return None;
         }
         let mut methods: Vec<&Method> = self.http.iter().map(|(method, _)| method).collect();
-        if self.protocol.is_some() && self.has_no_get() {
+        if let Some(Target::Protocol(handler)) = self.protocol.as_ref().map(|one| &one.target)
+            && self.has_no_get()
+        {
             methods.insert(0, &Method::GET);
+            if !handler.switches() && !methods.contains(&&Method::HEAD) {
+                methods.insert(1, &Method::HEAD);
+            }
         } else if let Some(get) = methods.iter().position(|method| **method == Method::GET)
             && !methods.contains(&&Method::HEAD)
         {
@@ -182,6 +187,16 @@ impl Path {
         }
         let names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
         HeaderValue::from_str(&names.join(", ")).ok()
+    }
+}
+
+impl Endpoint {
+    /// Of what a protocol answers, for messages.
+    fn requests(&self) -> &'static str {
+        match &self.target {
+            Target::Protocol(handler) if !handler.switches() => "streams of",
+            _ => "upgrades of",
+        }
     }
 }
 

@@ -372,9 +372,14 @@ impl Registry {
         (name, origin): (&str, &Origin),
         errors: &mut Vec<BuildError>,
     ) -> Option<Arc<dyn ProtocolHandler>> {
-        let register = (protocol == "ws").then(|| {
+        let call = match protocol {
+            "ws" => Some("websocket"),
+            "sse" => Some("event_source"),
+            _ => None,
+        };
+        let register = call.map(|call| {
             format!(
-                "register the handler with `.websocket(\"{name}\", …)` of the crate `nova-ws` \
+                "register the handler with `.{call}(\"{name}\", …)` of the crate `nova-ws` \
                  (`use nova_ws::AppBuilderExt`)"
             )
         });
@@ -385,9 +390,10 @@ impl Registry {
                 .map(String::as_str)
                 .chain(["http"])
                 .collect();
-            let meant = match protocol.to_lowercase().starts_with("websocket") {
-                true => "ws",
-                false => protocol,
+            let meant = match protocol.to_lowercase() {
+                websocket if websocket.starts_with("websocket") => "ws",
+                events if events.starts_with("event") || events.starts_with("server-sent") => "sse",
+                _ => protocol,
             };
             let similar = nearest(meant, known.iter().copied());
             let list = similar

@@ -11,8 +11,9 @@ use super::store::SessionKey;
 /// or in all [others](crate::Session::end_others), and when a session gets a new id: what was opened with
 /// the old one belongs to it no longer. It is not told of a session that ends by its time.
 ///
-/// An open WebSocket has asked for its session once, before the upgrade. A handler that belongs to
-/// somebody joins the channel, asks who it is, and closes the connection when it hears of them:
+/// An open WebSocket has asked for its session once, before the upgrade. If its security function or
+/// its `init` has, nova-ws closes it by itself when the session ends. What else belongs to somebody
+/// joins the channel, asks who it is, and stops when it hears of them:
 ///
 /// ```
 /// use nova_core::pubsub::Message;
@@ -40,6 +41,15 @@ impl SessionsEnded {
     pub const CHANNEL: &'static str = "nova:sessions";
     /// The topic.
     pub const TOPIC: &'static str = "sessions_ended";
+
+    /// What the channels of users begin with.
+    pub const OF_USER: &'static str = "nova:user:";
+
+    /// The channel of one user, on which it is told as well: a connection that belongs to somebody
+    /// hears of nobody else there. nova-ws joins it by itself.
+    pub fn channel_of(user: &str) -> String {
+        format!("{}{user}", Self::OF_USER)
+    }
 
     pub(super) fn one(user: &str, session: SessionKey) -> Self {
         SessionsEnded {
