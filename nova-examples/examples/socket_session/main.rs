@@ -4,15 +4,10 @@
 //! browsers.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use nova_core::pubsub::Message;
-use nova_core::{
-    Access, App, Group, Head, Request, Result, Security, SessionKey, html, methods, protocol,
-};
-use nova_ws::{
-    Accept, AppBuilderExt, Connection, Frame, Outcome, Shared, WebSocket, Whom, disconnect, ok,
-};
+use nova_core::{Access, App, Group, Reply, Request, Result, Security, html, methods, protocol};
+use nova_ws::{Accept, AppBuilderExt, Connection, Frame, Outcome, Shared, WebSocket, ok};
 use serde::Deserialize;
 
 // ANCHOR: guard
@@ -70,55 +65,24 @@ struct LogIn {
 /// Believes whoever says a name. A real one asks for a password, as that of the notes app does.
 async fn log_in(mut request: Request) -> Result<()> {
     let LogIn { user } = request.form().await?;
-    let head = Arc::clone(request.head());
-    let work = request.complete(async move {
-        let before = head.session().key().await?;
-        head.session().log_in(&user).await?; // under a new id
-        close_sockets(&head, before);
-        Ok(())
-    });
-    work.await
+    request.session().log_in(&user).await
 }
 
 // ANCHOR: log_out
-/// Ends the session, and then closes its sockets: what opens in between finds no session. Both happen,
-/// also if the client hangs up in the middle.
+/// Closes the sockets that were opened with this session, too.
 async fn log_out(request: Request) -> Result<()> {
-    let head = Arc::clone(request.head());
-    let work = request.complete(async move {
-        let session = head.session().key().await?;
-        head.session().end().await?;
-        close_sockets(&head, session);
-        Ok(())
-    });
-    work.await
+    request.session().end().await
 }
 
-/// Closes the sockets that were opened with a session which is no more.
-fn close_sockets(head: &Head, session: Option<SessionKey>) {
-    if let Some(key) = session {
-        disconnect(head.pubsub(), Whom::Session(key), 4401, "logged out");
-    }
-}
-
+/// Closes all sockets of the user.
 async fn log_out_everywhere(request: Request) -> Result<()> {
     let User(user) = request.auth_data()?;
-    let (head, user) = (Arc::clone(request.head()), user.clone());
-    let work = request.complete(async move {
-        head.session().end_all_of(&user).await?;
-        disconnect(
-            head.pubsub(),
-            Whom::User(user),
-            4401,
-            "logged out everywhere",
-        );
-        Ok(())
-    });
-    work.await
+    request.session().end_all_of(user).await?;
+    Ok(())
 }
 // ANCHOR_END: log_out
 
-async fn page(_request: Request) -> nova_core::Reply {
+async fn page(_request: Request) -> Reply {
     html(include_str!("page.html"))
 }
 

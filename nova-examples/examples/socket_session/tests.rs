@@ -82,14 +82,13 @@ async fn a_log_out_everywhere_closes_all_sockets_of_the_user_and_nobody_else_s()
     let everywhere = post(&client, "/logout/everywhere").header("cookie", &here);
     assert_eq!(everywhere.await.status(), 200);
 
-    let close = Some((4401, "logged out everywhere".to_owned()));
+    let close = Some((4401, "logged out".to_owned()));
     assert_eq!(one.closed_with().await, close);
     assert_eq!(two.closed_with().await, close);
     bob.send_text("alone").await;
     assert_eq!(bob.recv_text().await, r#""bob: alone""#);
 }
 
-/// The session gets a new id, which a later log-out goes by.
 #[tokio::test]
 async fn who_logs_in_anew_loses_the_sockets_of_before() {
     let client = client().await;
