@@ -53,12 +53,12 @@
 //! ```
 //!
 //! # Limits
-//! A message or frame of a client's is at most 64 KiB (close code 1009 otherwise). What waits for
-//! a client that does not read is at most 1 MiB, or one frame that is longer; what waits while a
-//! handler is busy is at most 16,384 messages. Then the connection is closed with 1013. Every 25 s
-//! a client is pinged, and it is gone when nothing comes from it in the 20 s after that; one that
-//! only listens stays for ever. An `Origin` other than the `Host` is refused with 403 (RFC 6455
-//! §10.2); clients that are no browsers send none.
+//! Unless [`WsLimits`] says otherwise: a message or frame of a client's is at most 64 KiB (close code
+//! 1009 otherwise); what waits for a client that does not read is at most 1 MiB, or one frame that is
+//! longer; what waits while a handler is busy is at most 16,384 messages, always. Then the connection
+//! is closed with 1013. Every 25 s a client is pinged, and it is gone when nothing comes from it in
+//! the 20 s after that; one that only listens stays for ever. An `Origin` other than the `Host` is
+//! refused with 403 (RFC 6455 §10.2); clients that are no browsers send none.
 
 mod close;
 #[doc(hidden)] // private, but for the fuzz target `frames`
