@@ -374,12 +374,10 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's. What the answer says itself stays; cookies are set by both, and it varies by
-/// what both do.
+/// place of the error's. What the answer says itself stays; cookies are set by both.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        let is_list = [header::SET_COOKIE, header::VARY].contains(name);
-        if is_list || !response.headers().contains_key(name) {
+        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -578,7 +576,13 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
             }
             Err(error) => {
                 let mut instead = Box::pin(asked.failed(error.into())).await;
-                keep_headers(&mut instead, &beside_content(response.headers()));
+                let mut kept = beside_content(response.headers());
+                // It varies by what plugins look at, and by what the error is negotiated by.
+                for by in instead.headers().get_all(header::VARY) {
+                    kept.append(header::VARY, by.clone());
+                }
+                instead.headers_mut().remove(header::VARY);
+                keep_headers(&mut instead, &kept);
                 *response = instead;
             }
         }

@@ -47,9 +47,9 @@ impl Default for Limits {
 pub enum Message {
     /// A text or a binary message; fragments are put together.
     Data(Frame),
-    /// A ping, and what its pong has to repeat.
+    /// A ping, and what its pong has to repeat: [`CONTROL_BYTES`] at most.
     Ping(Bytes),
-    /// A pong, whether somebody asked for it or not.
+    /// A pong, whether somebody asked for it or not, with [`CONTROL_BYTES`] at most.
     Pong(Bytes),
     /// The last message, with a code or without.
     Close(Option<Close>),
