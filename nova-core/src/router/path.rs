@@ -138,7 +138,7 @@ impl Path {
         match &self.allow {
             Some(allow) if method == Method::OPTIONS => {
                 let announced = before.and_then(|method| self.named(method));
-                let endpoint = announced.map_or_else(|| self.first(), |endpoint| &**endpoint);
+                let endpoint = announced.unwrap_or_else(|| self.first());
                 Found::Options(allow, &endpoint.chain)
             }
             Some(allow) => Found::MethodNotAllowed(allow),
