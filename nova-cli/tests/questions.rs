@@ -1,6 +1,10 @@
 //! What the `nova` command asks cargo to run, and with which question.
 
 #![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};

@@ -1,15 +1,18 @@
 //! The app: everything that a program registers, checked and put together.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
+use tower_layer::Layer;
 
+use crate::body::ArrivingBody;
 use crate::build_error::{BuildError, BuildErrors, NameKind};
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
@@ -17,15 +20,17 @@ use crate::error::Error;
 use crate::error_mapping::ErrorMappings;
 use crate::fallback::{Fallback, Resolver};
 use crate::forwarded::Proxies;
+use crate::layer::Layered;
+use crate::mounted::{Mounted, Parts};
 use crate::origin::{Origin, Source, SourceFile};
-use crate::plugin::{CorrelationPlugin, Plugin, RequestPlugin};
+use crate::plugin::{self, Plugin};
 use crate::protocol::ProtocolHandler;
 use crate::reply::{IntoReply, ReplyHandlers};
 use crate::request::Head;
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry, Router, Sources};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
-use crate::session::Store;
+use crate::session::{ErasedStore, SessionStore, Sessions, Sweep};
 use crate::views::Views;
 
 /// An app that is complete and correct, ready to be served by [`run`](crate::run).
@@ -45,13 +50,15 @@ pub struct App {
     pub(crate) services: Vec<NamedService>,
 }
 
+/// The name of the service that every app has.
+const PUBSUB: &str = "pubsub";
+
 /// What all requests of an app share.
 pub(crate) struct Core {
     pub(crate) config: Config,
-    pub(crate) views: ArcSwap<Views>,
-    pub(crate) replies: ReplyHandlers,
-    pub(crate) error_mappings: ErrorMappings,
-    pub(crate) fallback: Option<Resolver>,
+    /// What is around the app, if anything.
+    pub(crate) layers: Option<Layered>,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -60,18 +67,18 @@ pub(crate) struct Core {
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) pubsub: PubSub,
-    pub(crate) sessions: Arc<Store>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) proxies: Proxies,
     /// Work that goes on when its client has hung up.
     pub(crate) tasks: TaskTracker,
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config, router: Router) -> Self {
+    pub(crate) fn new(config: &Config, router: Router, sessions: Sessions) -> Self {
         Shared {
             router,
             pubsub: PubSub::new(),
-            sessions: Arc::new(Store::new(&config.session)),
+            sessions: Arc::new(sessions),
             proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
         }
@@ -87,8 +94,8 @@ impl fmt::Debug for Core {
 }
 
 impl App {
-    /// Begins an app, with what every app has: the plugins `request` and `correlation`, the
-    /// pub/sub, and the default settings.
+    /// Begins an app, with what every app has: the plugins that come with Nova, which lists can
+    /// name, the pub/sub, and the default settings.
     pub fn builder() -> AppBuilder {
         AppBuilder::new()
     }
@@ -121,6 +128,23 @@ struct AppSettings {
     origin: Origin,
 }
 
+/// The settings of an app that is mounted, read before the others.
+struct MountedSettings {
+    name: String,
+    /// The texts of the secrets in them.
+    secrets: Vec<String>,
+    errors: Vec<BuildError>,
+}
+
+/// An app that is to be mounted.
+struct Mount {
+    name: String,
+    make: Box<dyn FnOnce() -> AppBuilder>,
+    /// What `make` is, to notice an app that mounts itself.
+    made_by: TypeId,
+    origin: Origin,
+}
+
 /// Collects the parts of an [`App`], and checks them together in [`build`](Self::build).
 ///
 /// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
@@ -131,11 +155,15 @@ pub struct AppBuilder {
     router_file: Option<(PathBuf, Origin)>,
     views: Option<(PathBuf, Origin)>,
     app_settings: Option<AppSettings>,
+    mounted_settings: Vec<MountedSettings>,
+    mounts: Vec<Mount>,
     registry: Registry,
     global_plugins: Vec<GroupPlugin>,
     groups: Vec<Group>,
     services: Vec<(NamedService, Origin)>,
+    session_store: Option<(Arc<dyn ErasedStore>, Origin)>,
     replies: ReplyHandlers,
+    layers: Option<Layered>,
     error_mappings: ErrorMappings,
     fallback: Option<(Resolver, Origin)>,
     errors: Vec<BuildError>,
@@ -158,19 +186,22 @@ impl AppBuilder {
             router_file: None,
             views: None,
             app_settings: None,
+            mounted_settings: Vec::new(),
+            mounts: Vec::new(),
             registry: Registry::default(),
             global_plugins: Vec::new(),
             groups: Vec::new(),
             services: Vec::new(),
+            session_store: None,
             replies: ReplyHandlers::default(),
+            layers: None,
             error_mappings: ErrorMappings::default(),
             fallback: None,
             errors: Vec::new(),
         };
+        let builder = plugin::register_built_in(builder).service(PUBSUB, PubSubService);
+        builder.registry.plugins_are_built_in();
         builder
-            .plugin_with("request", RequestPlugin::new)
-            .plugin_with("correlation", CorrelationPlugin::new)
-            .service("pubsub", PubSubService)
     }
 
     /// Where the app runs, whatever `NOVA_ENV` says: for tests of what happens in `prod`. Call it
@@ -305,6 +336,85 @@ impl AppBuilder {
             origin,
         });
         settings
+    }
+
+    /// Reads the settings of an app that is [mounted](Self::mount) as `name`, from `[apps.admin]` for
+    /// `admin`, and from `[dev.apps.admin]` and variables such as `NOVA_APPS__ADMIN__PAGE_SIZE` over it.
+    ///
+    /// `T` is as in [`settings`](Self::settings). Call it after [`root`](Self::root); if anything is
+    /// wrong with the settings, this gives the default, and [`build`](Self::build) tells what.
+    #[track_caller]
+    pub fn settings_of<T>(&mut self, name: &str) -> T
+    where
+        T: DeserializeOwned + Default,
+    {
+        // What is wrong with the file and the other tables is told when those are read.
+        let told_later = &mut Vec::new();
+        let variables = self.variables(told_later);
+        let file = SourceFile::read_named(self.config_file.as_ref(), told_later);
+        let mut errors = Vec::new();
+        let (settings, secrets) =
+            config::read_mounted::<T>(name, file.as_ref(), &variables, &mut errors);
+        self.mounted_settings.push(MountedSettings {
+            name: name.to_owned(),
+            secrets,
+            errors,
+        });
+        settings.unwrap_or_default()
+    }
+
+    /// Mounts the app that `make` makes, under a name: a group of routes that has the name in `apps`
+    /// has the app's routes below its prefix.
+    ///
+    /// The app is written like any other, usually in a crate of its own. It brings its routes (in Rust
+    /// or in a router file), controllers, plugins, security functions, views, files, services, reply
+    /// handlers, error mappings and its fallback. Its routes run behind the plugins and the security
+    /// function of the group that has it, within its host and its limits, and answer nothing outside its
+    /// prefix. Its services start behind those of this app, as `name::service`. Names of its routes are
+    /// its own: [`path_for`](crate::Head::path_for) finds them first, and the others as `admin::index`.
+    /// Settings of the server, and its `nova.toml`, if it has one, count for an app that is served and
+    /// not for one that is mounted; [`settings_of`](Self::settings_of) reads what it needs.
+    ///
+    /// ```
+    /// use nova_core::{App, Group};
+    ///
+    /// mod admin {
+    ///     use nova_core::{App, AppBuilder, text};
+    ///
+    ///     pub fn app(title: &str) -> AppBuilder {
+    ///         let title = title.to_owned();
+    ///         App::builder()
+    ///             .action("index", move |_| {
+    ///                 let title = title.clone();
+    ///                 async { text(title) }
+    ///             })
+    ///             .route(("/", "index"))
+    ///     }
+    /// }
+    ///
+    /// let app = App::builder()
+    ///     .mount("admin", || admin::app("Back office"))
+    ///     .group(Group::new().prefix("/admin").app("admin"))
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(app.router().routes()[0].path, "/admin");
+    /// ```
+    ///
+    /// `make` is called by [`build`](Self::build). An app that mounts itself, directly or through others, is
+    /// a mistake.
+    #[must_use]
+    #[track_caller]
+    pub fn mount<F>(mut self, name: &str, make: F) -> Self
+    where
+        F: FnOnce() -> AppBuilder + 'static,
+    {
+        self.mounts.push(Mount {
+            name: name.to_owned(),
+            make: Box::new(make),
+            made_by: TypeId::of::<F>(),
+            origin: Origin::caller(),
+        });
+        self
     }
 
     /// The file with the routes. **Default:** none, and so only those of
@@ -589,6 +699,51 @@ impl AppBuilder {
         self
     }
 
+    /// Wraps the whole app in a [tower](https://docs.rs/tower) layer, around those that were added
+    /// before: each request passes the last one first.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Request, text};
+    /// use tower_layer::layer_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let app = App::builder()
+    ///     .route(("/", |_: Request| async { text("hello") }))
+    ///     .layer(layer_fn(|app| app)); // it changes nothing; tower-http has others
+    ///
+    /// let client = TestClient::new(app.build().unwrap());
+    /// assert_eq!(client.get("/").await.text(), "hello");
+    /// # }
+    /// ```
+    ///
+    /// A layer sees requests before the router does, and answers as they leave. It is for what is
+    /// there for tower already; what wants to know the route, or to answer as controllers do, is a
+    /// [plugin](Self::plugin). Among the extensions of a request is the `std::net::SocketAddr` of the
+    /// other end of the connection. A layer that fails or panics is an empty 500, and logged.
+    ///
+    /// An app without layers pays nothing for it; each layer costs an allocation or two for a request.
+    #[must_use]
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Layered>,
+        L::Service: tower_service::Service<http::Request<ArrivingBody>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>>,
+        <L::Service as tower_service::Service<http::Request<ArrivingBody>>>::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let inner = self.layers.take().unwrap_or_else(Layered::app);
+        self.layers = Some(inner.wrapped(layer));
+        self
+    }
+
     /// Adds a background service. They start in this order.
     #[must_use]
     #[track_caller]
@@ -610,6 +765,53 @@ impl AppBuilder {
         self
     }
 
+    /// Keeps the sessions in this store, so that they outlive the app. **Default:** in memory.
+    ///
+    /// The cookies are signed with `secret` in `[session]`; in `prod`, it has to be set then. A service
+    /// named `sessions` removes what has ended from the store, every ten minutes.
+    #[must_use]
+    #[track_caller]
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        let origin = Origin::caller();
+        if let Some((_, first)) = &self.session_store {
+            self.errors.push(BuildError::WrongValue {
+                message: format!("the app has a store for its sessions already, at {first}"),
+                origin,
+            });
+            return self;
+        }
+        self.session_store = Some((Arc::new(store), origin));
+        self
+    }
+
+    /// The sessions, in the store that was named.
+    fn sessions(
+        store: Option<&(Arc<dyn ErasedStore>, Origin)>,
+        config: &Config,
+        errors: &mut Vec<BuildError>,
+    ) -> Sessions {
+        let Some((store, origin)) = store else {
+            return Sessions::in_memory(&config.session);
+        };
+        if config.session.secret.is_empty() {
+            let told = "set `secret` in the `[session]` table of `nova.toml`, or \
+                        NOVA_SESSION__SECRET, to at least 32 characters, such as `openssl rand \
+                        -base64 32` gives";
+            match config.environment {
+                Environment::Prod => errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "sessions that outlive the app need a secret that does so, too: {told}"
+                    ),
+                    origin: origin.clone(),
+                }),
+                Environment::Dev => {
+                    tracing::info!("the sessions in the store count until the app stops: {told}");
+                }
+            }
+        }
+        Sessions::new(&config.session, Arc::clone(store))
+    }
+
     /// The environment variables of ours, with what the code says in place of `NOVA_ENV`.
     fn variables(&self, errors: &mut Vec<BuildError>) -> Vec<(String, String)> {
         let mut variables = variables(errors);
@@ -629,13 +831,25 @@ impl AppBuilder {
         let mut errors = std::mem::take(&mut self.errors);
         let variables = self.variables(&mut errors);
         let config_file = SourceFile::read_named(self.config_file.as_ref(), &mut errors);
-        let secrets = self.app_settings.as_ref().map(|app| &*app.secrets);
-        let mut config = config::read(config_file.as_ref(), &variables, secrets, &mut errors);
-        if let Some(app) = self.app_settings {
+        let mut secrets: Option<Vec<String>> =
+            self.app_settings.as_ref().map(|app| app.secrets.clone());
+        let mut mounted = Vec::new();
+        for settings in &mut self.mounted_settings {
+            errors.append(&mut settings.errors);
+            mounted.push(&*settings.name);
+            if !settings.secrets.is_empty() {
+                let secrets = secrets.get_or_insert_default();
+                secrets.extend(settings.secrets.iter().cloned());
+            }
+        }
+        let read_by_app = (secrets.as_deref(), &*mounted);
+        let mut config = config::read(config_file.as_ref(), &variables, read_by_app, &mut errors);
+        if let Some(app) = self.app_settings.take() {
             errors.extend(app.errors);
             if self
                 .config_file
-                .is_some_and(|(file, _)| Some(file) != app.file)
+                .as_ref()
+                .is_some_and(|(file, _)| Some(file) != app.file.as_ref())
             {
                 errors.push(BuildError::WrongValue {
                     message:
@@ -648,53 +862,166 @@ impl AppBuilder {
             config.app = Some(app.value);
         }
 
-        let views = self
-            .views
-            .as_ref()
-            .map(|(folder, origin)| Views::read(folder, origin, &mut errors))
-            .unwrap_or_default();
+        let sessions = Self::sessions(self.session_store.as_ref(), &config, &mut errors);
+        let has_store = self.session_store.is_some();
         let before = errors.len();
-        let router_file = SourceFile::read_named(self.router_file.as_ref(), &mut errors);
-        let file = router_file.map(|file| router::file::read(&file, &self.registry, &mut errors));
-        let in_rust = self.global_plugins.into_iter();
-        let sources = Sources {
-            plugins: in_rust
-                .filter_map(|plugin| self.registry.group_plugin(plugin, &mut errors))
-                .collect(),
-            groups: self
-                .groups
-                .into_iter()
-                .map(|group| Arc::new(group.into_spec(&self.registry, &mut errors)))
-                .collect(),
-            file: file.unwrap_or_default(),
-            uses: views.uses().to_vec(),
+        let (router_file, layers) = (self.router_file.clone(), self.layers.take());
+        let mut assembly = Assembly {
+            errors: &mut errors,
+            services: Vec::new(),
+            mounted: Vec::new(),
         };
-        let table = sources.compile(config.environment, &self.registry, &mut errors);
+        let Mounted {
+            parts,
+            registry,
+            sources,
+        } = assembly.assemble(self, "", &[]);
+        let Assembly {
+            mut services,
+            mounted,
+            ..
+        } = assembly;
+        let table = sources.compile(config.environment, &registry, &mut errors);
         if errors.len() == before {
-            sources.check_uses(&table, &mut errors);
+            sources.check_uses("", &table, &mut errors);
+        }
+        // What cannot be read may be what names it.
+        if errors.is_empty() {
+            registry.tell_unused(&sources, &mut errors);
         }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
-        let router = Router::new(
-            table,
-            sources,
-            self.registry,
-            config.environment,
-            self.router_file,
-        );
-        let views = views.with_paths_of(&router);
+        let router = Router::new(table, sources, registry, config.environment, router_file);
+        for parts in mounted.iter().chain([&parts]) {
+            parts.give_paths(&router);
+        }
+        let shared = Arc::new(Shared::new(&config, router, sessions));
+        if has_store {
+            services.push(NamedService {
+                name: "sessions".to_owned(),
+                service: Arc::new(Sweep(Arc::clone(&shared.sessions))),
+            });
+        }
         Ok(App {
             core: Arc::new(Core {
-                shared: Arc::new(Shared::new(&config, router)),
-                views: ArcSwap::from_pointee(views),
-                replies: self.replies,
-                error_mappings: self.error_mappings,
-                fallback: self.fallback.map(|(fallback, _)| fallback),
+                shared,
+                layers,
+                parts,
                 config,
             }),
-            services: self.services.into_iter().map(|(one, _)| one).collect(),
+            services,
         })
+    }
+}
+
+/// Apps that are put together: the one that is served, and those that are mounted in it.
+struct Assembly<'e> {
+    errors: &'e mut Vec<BuildError>,
+    /// In the order in which they start.
+    services: Vec<NamedService>,
+    mounted: Vec<Arc<Parts>>,
+}
+
+impl Assembly<'_> {
+    /// Puts together the app that is called `name`, as seen from the one that is served, and those
+    /// that are mounted in it. `makers` have made the apps around it.
+    fn assemble(&mut self, app: AppBuilder, name: &str, makers: &[TypeId]) -> Mounted {
+        let mut registry = app.registry;
+        let services = app.services.into_iter().map(|(service, _)| service);
+        self.services.extend(services.filter_map(|service| {
+            let is_everybodys = service.name == PUBSUB;
+            match name {
+                "" => Some(service),
+                _ if is_everybodys => None,
+                name => Some(NamedService {
+                    name: format!("{name}::{}", service.name),
+                    ..service
+                }),
+            }
+        }));
+        for mount in app.mounts {
+            if makers.contains(&mount.made_by) {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!("the app `{}` mounts itself", mount.name),
+                    origin: mount.origin,
+                });
+                continue;
+            }
+            let full_name = match name {
+                "" => mount.name.clone(),
+                outer => format!("{outer}::{}", mount.name),
+            };
+            let mut inner = (mount.make)();
+            self.errors.append(&mut inner.errors);
+            if let Some(settings) = &inner.app_settings {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "a mounted app gets its settings from who mounts it: read them there, with \
+                         `.settings_of::<T>(\"{}\")`",
+                        mount.name
+                    ),
+                    origin: settings.origin.clone(),
+                });
+            }
+            if let Some((_, origin)) = &inner.session_store {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{}` has a store for sessions, and a client has one session with all \
+                         apps: let who mounts it name the store",
+                        mount.name
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+            if inner.layers.is_some() {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{}` has a layer, and layers are around an app that is served: let \
+                         who mounts it add the layer",
+                        mount.name
+                    ),
+                    origin: mount.origin.clone(),
+                });
+            }
+            let makers: Vec<TypeId> = makers.iter().copied().chain([mount.made_by]).collect();
+            let inner = self.assemble(inner, &full_name, &makers);
+            self.mounted.push(Arc::clone(&inner.parts));
+            registry.add_app(&mount.name, Arc::new(inner), mount.origin, self.errors);
+        }
+        let views = app
+            .views
+            .as_ref()
+            .map(|(folder, origin)| Views::read(folder, origin, self.errors))
+            .unwrap_or_default();
+        let router_file = SourceFile::read_named(app.router_file.as_ref(), self.errors);
+        let file = router_file.map(|file| router::file::read(&file, &registry, self.errors));
+        let sources = Sources {
+            plugins: app
+                .global_plugins
+                .into_iter()
+                .filter_map(|plugin| registry.group_plugin(plugin, self.errors))
+                .collect(),
+            groups: app
+                .groups
+                .into_iter()
+                .map(|group| Arc::new(group.into_spec(&registry, self.errors)))
+                .collect(),
+            file: file.unwrap_or_default(),
+            uses: views.uses().to_vec(),
+        };
+        let parts = Parts {
+            name: name.to_owned(),
+            views: ArcSwap::from_pointee(views),
+            replies: app.replies,
+            error_mappings: app.error_mappings,
+            fallback: app.fallback.map(|(fallback, _)| fallback),
+        };
+        Mounted {
+            parts: Arc::new(parts),
+            registry,
+            sources,
+        }
     }
 }
 

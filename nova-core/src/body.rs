@@ -1,5 +1,8 @@
 //! The body of a request: where it comes from, and the limits on it.
 
+mod arriving;
+
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
+pub use arriving::ArrivingBody;
 
 /// How long the client may be silent in the middle of a body.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -24,7 +27,7 @@ pub(crate) struct RequestBody {
 }
 
 enum Content {
-    Arriving(Incoming),
+    Arriving(ArrivingBody),
     Read(Bytes),
     Broken(Failure),
 }
@@ -66,12 +69,12 @@ pub struct BodyStream {
 }
 
 enum Source {
-    Arriving(Incoming),
+    Arriving(ArrivingBody),
     Read(Bytes),
 }
 
 impl RequestBody {
-    pub(crate) fn arriving(body: Incoming, limit: usize) -> Self {
+    pub(crate) fn arriving(body: ArrivingBody, limit: usize) -> Self {
         RequestBody {
             content: Content::Arriving(body),
             limit,
@@ -230,7 +233,7 @@ impl BodyStream {
     }
 }
 
-async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>> {
+async fn next_data(body: &mut ArrivingBody) -> Result<Option<Bytes>> {
     loop {
         let frame = match timeout(SILENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
@@ -242,6 +245,15 @@ async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>> {
             return Ok(Some(data)); // trailers are passed over
         }
     }
+}
+
+/// `value` as a `U`, if it is one: then it need not be wrapped.
+pub(crate) fn downcast<T: 'static, U: 'static>(value: T) -> Result<U, T> {
+    let mut slot = Some(value);
+    if let Some(own) = (&mut slot as &mut dyn Any).downcast_mut::<Option<U>>() {
+        return Ok(own.take().expect("nobody has taken it"));
+    }
+    Err(slot.expect("nobody has taken it"))
 }
 
 impl fmt::Debug for RequestBody {

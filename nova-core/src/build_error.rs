@@ -146,6 +146,8 @@ pub enum NameKind {
     Handler,
     /// A route that has a name.
     Route,
+    /// An app that another one mounts.
+    App,
     /// An HTTP method.
     Method,
     /// A security function.
@@ -176,6 +178,7 @@ impl fmt::Display for NameKind {
             NameKind::Protocol => "protocol",
             NameKind::Handler => "handler",
             NameKind::Route => "route",
+            NameKind::App => "app",
             NameKind::Method => "method",
             NameKind::Security => "security function",
             NameKind::View => "view",
@@ -230,7 +233,7 @@ impl BuildError {
             } => write!(f, "a route with another path is named `{name}` already"),
             BuildError::DuplicateName { kind, name, .. } => {
                 let article = match kind {
-                    NameKind::Action | NameKind::ErrorMapping => "an",
+                    NameKind::Action | NameKind::App | NameKind::ErrorMapping => "an",
                     _ => "a",
                 };
                 let word = match kind {

@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use file::{read, read_app};
+pub(crate) use file::{read, read_app, read_mounted};
 pub use log::{LogConfig, LogFormat};
 pub use secret::Secret;
 pub use server::{ForwardedHeader, ServerConfig};
-pub use session::SessionConfig;
-pub(crate) use values::bytes_or_none;
+pub use session::{SecureCookie, SessionConfig};
+pub(crate) use values::{bytes_or_none, duration, some_time};
 
 use crate::origin::Origin;
 

@@ -136,6 +136,7 @@ mod tests {
         let file = SourceFile::new("router.toml".as_ref(), text.to_owned());
         RouteInfo {
             status: None,
+            app: None,
             methods: vec!["GET".to_owned()],
             host: None,
             path: "/notes/{id}".to_owned(),

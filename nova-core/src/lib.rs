@@ -41,6 +41,7 @@
 
 mod accept;
 mod app;
+mod authorization;
 mod bindings;
 mod body;
 mod build_error;
@@ -56,8 +57,10 @@ mod error_page;
 mod failure;
 mod fallback;
 mod forwarded;
+mod layer;
 mod life;
 mod log;
+mod mounted;
 mod multipart;
 mod origin;
 pub mod panic;
@@ -74,6 +77,7 @@ mod response;
 mod router;
 mod run;
 mod security;
+mod serve_error;
 mod server;
 mod service;
 mod session;
@@ -87,21 +91,28 @@ pub use cookie;
 pub use nova_pubsub as pubsub;
 
 pub use app::{App, AppBuilder};
-pub use body::BodyStream;
+pub use authorization::{BasicAuth, constant_time_eq};
+pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
-    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, ServerConfig, SessionConfig,
+    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, SecureCookie, ServerConfig,
+    SessionConfig,
 };
 #[doc(hidden)]
 pub use controller::ActionMethod;
 pub use controller::{Action, ActionFn, Controller};
 pub use error::{Error, FieldError, Result, ResultExt};
 pub use fallback::{Failure, Fallback, Resolver};
+pub use layer::{AppService, Layered};
 pub use multipart::{Multipart, Part};
 pub use origin::Origin;
 pub use plugin::{
-    CorrelationOptions, CorrelationPlugin, Flow, Plugin, RequestOptions, RequestPlugin,
+    AccessLogFormat, AccessLogOptions, AccessLogPlugin, Algorithm, CompressionOptions,
+    CompressionPlugin, CorrelationOptions, CorrelationPlugin, CorsOptions, CorsPlugin, CsrfOptions,
+    CsrfPlugin, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed, PluginInfo,
+    RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
+    SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
 pub use reply::{
@@ -116,8 +127,9 @@ pub use router::{
 };
 pub use run::run;
 pub use security::{Access, AuthData, Security};
+pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
-pub use session::Session;
+pub use session::{Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
 pub use static_files::{StaticFiles, file, files};
 pub use stopping::Stopping;
 pub use upload::UploadedFile;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
 use crate::stopping::Stopping;
@@ -52,6 +53,11 @@ impl Life {
     /// Runs a connection in the background, until it ends or is cut.
     pub(crate) fn track(&self, connection: impl Future<Output = ()> + Send + 'static) {
         self.requests.spawn(until(self.cut.clone(), connection));
+    }
+
+    /// Holds up the end of the app as long as it is held, for a request that some other server takes.
+    pub(crate) fn request(&self) -> TaskTrackerToken {
+        self.requests.token()
     }
 
     /// Runs a connection that has switched protocols.

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use crate::error_mapping::ErrorMappings;
 use crate::fallback::Resolver;
 use crate::reply::ReplyHandlers;
-use crate::router::{Registry, Sources};
+use crate::router::{Registry, Router, Sources};
 use crate::views::Views;
 
 /// What answers are made with: each app has its own.
@@ -25,7 +25,18 @@ pub(crate) struct Parts {
     pub(crate) fallback: Option<Resolver>,
 }
 
-/// An app that is mounted.
+impl Parts {
+    /// Lets the views make paths of these routes.
+    pub(crate) fn give_paths(&self, router: &Router) {
+        let views = self.views.swap(Arc::default());
+        if let Some(views) = Arc::into_inner(views) {
+            self.views
+                .store(Arc::new(views.with_paths_of(router, &self.name)));
+        }
+    }
+}
+
+/// An app that is mounted, or to be served: put together, and not yet compiled.
 pub(crate) struct Mounted {
     pub(crate) parts: Arc<Parts>,
     /// What the names in its routes stand for.

@@ -9,20 +9,20 @@ use std::sync::Arc;
 use futures_util::future::Either;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tracing::{Instrument, debug, error};
 
 use crate::app::Core;
-use crate::body::RequestBody;
+use crate::body::{ArrivingBody, RequestBody};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::failure::Failed;
 use crate::fallback::{Failure, Resolver};
 use crate::life::Life;
 use crate::log::{self, RequestLine};
+use crate::mounted::Parts;
 use crate::panic;
-use crate::plugin::{Chain, Flow};
+use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::{Rendering, Reply};
 use crate::request::{Head, Request};
@@ -42,14 +42,14 @@ pub(crate) struct Received {
 }
 
 impl Core {
-    pub(crate) fn receive(
+    pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
-        request: http::Request<Incoming>,
+        request: http::Request<B>,
         peer: Option<SocketAddr>,
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
-        let body = RequestBody::arriving(body, self.config.server.body_limit);
+        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         Received {
             request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
             line: line.map(Box::new),
@@ -91,6 +91,7 @@ impl Core {
             let table = self.shared.router.table();
             let (chain, next) = next(&table, &mut request);
             let stop = run_before(chain, next.security(), &mut request).await;
+            let deadline = Deadline::of(&request);
             let asked = Asked {
                 core: self,
                 table: &table,
@@ -107,10 +108,14 @@ impl Core {
                         ..
                     }),
                 ) => {
-                    let reply = Stage::Controller.run(|| action.call(request)).await;
+                    let reply = Stage::Controller.run(|| action.call(request));
+                    let reply = match deadline {
+                        None => reply.await,
+                        Some(deadline) => Box::pin(deadline.within(reply)).await,
+                    };
                     reply.map(Answer::Reply).map_err(Into::into)
                 }
-                (Ok(None), next) => Box::pin(next.answer(request, &asked)).await,
+                (Ok(None), next) => Box::pin(within(deadline, next.answer(request, &asked))).await,
             };
             let mut switch = None;
             let rendered = match answer {
@@ -121,7 +126,7 @@ impl Core {
             };
             let mut response = match rendered {
                 Ok(Ok(response)) if !asked.lacks_page(&response) => response,
-                rendered => Box::pin(asked.settled(rendered)).await,
+                rendered => Box::pin(asked.settled(rendered, deadline)).await,
             };
             if !chain.is_empty() {
                 run_after(chain, &asked, &mut response).await;
@@ -157,20 +162,40 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn rendering(&self) -> Rendering<'_> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        Rendering {
+            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            ..self.rendering_of(of_route)
+        }
+    }
+
+    /// With what a mounted app, or the whole app, renders.
+    fn rendering_of<'r>(&'r self, app: Option<&'r Arc<Parts>>) -> Rendering<'r> {
+        let parts = app.unwrap_or(&self.core.parts);
         Rendering {
             head: &self.head,
-            views: &self.core.views,
-            replies: &self.core.replies,
-            view: self.endpoint.map_or("", |endpoint| &endpoint.view),
+            views: &parts.views,
+            replies: &parts.replies,
+            view: "",
         }
+    }
+
+    /// The mounted app of the route, if it is of one, and the whole app.
+    fn apps(&self) -> impl Iterator<Item = &Arc<Parts>> {
+        let of_route = self.endpoint.and_then(|endpoint| endpoint.app.as_ref());
+        of_route.into_iter().chain([&self.core.parts])
     }
 
     /// The answer that is to be waited for: for a file or a handler, or since the reply is a failure, or
     /// lacks a page.
-    async fn settled(&self, rendered: Result<Result<Response, Failure>, Reply>) -> Response {
+    async fn settled(
+        &self,
+        rendered: Result<Result<Response, Failure>, Reply>,
+        deadline: Option<Deadline>,
+    ) -> Response {
         let rendered = match rendered {
             Ok(rendered) => rendered,
-            Err(waiting) => waiting.render(self.rendering()).await,
+            Err(waiting) => within(deadline, waiting.render(self.rendering())).await,
         };
         let mut response = match rendered {
             Ok(response) => response,
@@ -203,14 +228,17 @@ impl Asked<'_> {
             .endpoint
             .and_then(|endpoint| endpoint.fallback.as_ref());
         let of_group = of_group.map(|fallback| &fallback.code);
-        let of_app = self.core.fallback.as_ref();
-        of_controller.into_iter().chain(of_group).chain(of_app)
+        let of_apps = self.apps().filter_map(|app| app.fallback.as_ref());
+        of_controller.into_iter().chain(of_group).chain(of_apps)
     }
 
     /// What an error of the app's own types means.
     fn mapped(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Error(error) => self.core.error_mappings.apply(error).into(),
+            Failure::Error(error) => self
+                .apps()
+                .fold(error, |error, app| app.error_mappings.apply(error))
+                .into(),
             value => value,
         }
     }
@@ -299,7 +327,7 @@ impl Asked<'_> {
         let reply = Stage::StatusPage.run(|| page.action.call(request));
         let rendering = Rendering {
             view: &page.view,
-            ..self.rendering()
+            ..self.rendering_of(page.app.as_ref())
         };
         let rendered = match reply.await {
             Ok(reply) => reply.or_status(error.status()).render(rendering).await,
@@ -363,6 +391,7 @@ fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
         Found::Endpoint(endpoint, bindings) => {
             request.bindings = bindings;
             request.extra.clone_from(&endpoint.extra);
+            request.mounted.clone_from(&endpoint.app);
             if let Some(bytes) = endpoint.limits.body_limit {
                 request.limit_body(bytes);
             }
@@ -405,8 +434,8 @@ impl<'t> Next<'t> {
         }
     }
 
-    fn security(&self) -> Option<&'t NamedSecurity> {
-        self.endpoint()?.security.as_ref()
+    fn security(&self) -> &'t [NamedSecurity] {
+        self.endpoint().map_or(&[], |endpoint| &endpoint.security)
     }
 
     async fn answer(self, request: Request, asked: &Asked<'_>) -> Result<Answer, Failure> {
@@ -463,43 +492,73 @@ fn switch_protocols(
     }
 }
 
-/// Runs the plugins, then asks the security function of the route. A reply is the end; it is behind a
+/// `work`, in time if there is a deadline.
+async fn within<T, E: From<Error>>(
+    deadline: Option<Deadline>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match deadline {
+        None => work.await,
+        Some(deadline) => deadline.within(work).await,
+    }
+}
+
+/// Runs the plugins, then asks the security functions of the route. A reply is the end; it is behind a
 /// pointer, because most requests go on.
 async fn run_before(
     chain: &Chain,
-    security: Option<&NamedSecurity>,
+    security: &[NamedSecurity],
     request: &mut Request,
 ) -> Result<Option<Box<Reply>>> {
     for plugin in chain.iter() {
-        let stage = Stage::Plugin(&plugin.name);
-        if let Flow::Stop(reply) = stage.run(|| plugin.code.pre_request(request)).await? {
-            return Ok(Some(Box::new(reply)));
+        let deadline = Deadline::of(request);
+        let before = Stage::Plugin(&plugin.name).run(|| plugin.code.pre_request(request));
+        let flow = match deadline {
+            None => before.await?,
+            Some(deadline) => Box::pin(deadline.within(before)).await?,
+        };
+        match flow {
+            Flow::Continue => {}
+            Flow::Break => break,
+            Flow::Stop(reply) => return Ok(Some(Box::new(reply))),
         }
     }
-    let Some(security) = security else {
-        return Ok(None);
-    };
-    let stage = Stage::Security(&security.name);
-    match stage.run(|| security.code.check(request)).await? {
-        Access::Granted => Ok(None),
-        Access::GrantedAs(data) => {
-            request.auth_data = Some(data);
-            Ok(None)
-        }
-        // Else a refusal that has only a text would be taken for a success.
-        Access::Denied(reply) => {
-            let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
-            Ok(Some(Box::new(refusal)))
+    for security in security {
+        let deadline = Deadline::of(request);
+        let check = Stage::Security(&security.name).run(|| security.code.check(request));
+        let access = match deadline {
+            None => check.await?,
+            Some(deadline) => Box::pin(deadline.within(check)).await?,
+        };
+        match access {
+            Access::Granted => {}
+            Access::GrantedAs(data) => request.auth_data = Some(data),
+            // Else a refusal that has only a text would be taken for a success.
+            Access::Denied(reply) => {
+                let refusal = reply.or_status(StatusCode::UNAUTHORIZED);
+                return Ok(Some(Box::new(refusal)));
+            }
         }
     }
+    Ok(None)
 }
 
 async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
     for plugin in chain.iter() {
         let stage = Stage::Plugin(&plugin.name);
         let after = stage.run(|| plugin.code.post_request(&asked.head, response));
-        if let Err(error) = after.await {
-            *response = Box::pin(asked.failed(error.into())).await;
+        match after.await {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Break) => break,
+            Ok(Flow::Stop(reply)) => {
+                let rendered = Box::pin(reply.render(asked.rendering())).await;
+                *response = match rendered {
+                    Ok(instead) => instead,
+                    Err(failure) => Box::pin(asked.failed(failure)).await,
+                };
+                break;
+            }
+            Err(error) => *response = Box::pin(asked.failed(error.into())).await,
         }
     }
 }

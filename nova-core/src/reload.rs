@@ -63,11 +63,13 @@ impl Core {
     /// All that is wrong with them; nothing has changed then.
     pub(crate) fn reload(&self) -> Result<Changes, BuildErrors> {
         let router = &self.shared.router;
-        let old = self.views.load();
+        let old = self.parts.views.load();
         let (routes, views) = router.reload_with(|errors| old.read_again(errors))?;
         let changed = views.differences(&old);
         if !changed.is_empty() {
-            self.views.store(Arc::new(views.with_paths_of(router)));
+            self.parts
+                .views
+                .store(Arc::new(views.with_paths_of(router, "")));
         }
         Ok(Changes {
             routes,
@@ -136,7 +138,7 @@ impl Reloading {
 /// tells of them.
 fn watch(core: &Core, saved: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let router_file = core.shared.router.file().map(absolute);
-    let views = core.views.load().folder().map(absolute);
+    let views = core.parts.views.load().folder().map(absolute);
     let folder = router_file.as_ref().and_then(|file| file.parent());
     let folder = folder.map(|folder| (folder.to_path_buf(), RecursiveMode::NonRecursive));
     let below_views = views.clone().map(|views| (views, RecursiveMode::Recursive));

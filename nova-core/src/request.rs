@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::header::{AsHeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,7 @@ use crate::body::{BodyStream, RequestBody};
 use crate::cookies;
 use crate::error::{Error, Result};
 use crate::forwarded::Client;
+use crate::mounted::Parts as AppParts;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
@@ -49,6 +50,7 @@ pub struct Request {
 pub struct Head {
     method: Method,
     uri: Uri,
+    version: Version,
     headers: HeaderMap,
     extensions: Extensions,
     peer: Option<SocketAddr>,
@@ -59,6 +61,8 @@ pub struct Head {
     pub(crate) auth_data: Option<AuthData>,
     /// What the route has for who answers.
     pub(crate) extra: Option<Arc<serde_json::Value>>,
+    /// The mounted app that the route is of.
+    pub(crate) mounted: Option<Arc<AppParts>>,
     app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
@@ -81,6 +85,7 @@ impl Request {
             head: Arc::new(Head {
                 method: parts.method,
                 uri: parts.uri,
+                version: parts.version,
                 headers: parts.headers,
                 extensions,
                 peer,
@@ -88,6 +93,7 @@ impl Request {
                 params: None,
                 auth_data: None,
                 extra: None,
+                mounted: None,
                 app,
                 session: OnceLock::new(),
                 answered: AtomicBool::new(false),
@@ -253,6 +259,11 @@ impl Head {
         self.uri.path()
     }
 
+    /// The version of HTTP that the client speaks.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// All headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -407,13 +418,16 @@ impl Head {
     ///     .unwrap();
     /// ```
     ///
+    /// In an app that is mounted, the app's own names come before those of the whole app.
+    ///
     /// Views have it as `{{ path_for("note", id=note.id) }}`; a name that is written out there is
     /// checked when the app is built.
     ///
     /// # Errors
     /// 500 if there is no such route, if it binds other names, or if a value is empty.
     pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
-        self.app.router.path_for(name, values)
+        let app = self.mounted.as_ref().map_or("", |app| &app.name);
+        self.app.router.path_within(app, name, values)
     }
 
     /// The routes of the app.
@@ -438,14 +452,14 @@ impl Head {
     pub fn session(&self) -> &Session {
         self.session.get_or_init(|| {
             let answered = self.answered.load(Ordering::Acquire);
-            Session::of(&self.app.sessions, &self.headers, answered)
+            Session::of(&self.app, &self.headers, answered)
         })
     }
 
     /// The cookie that the answer has to set, if the session was touched and that changed its id.
     pub(crate) fn session_cookie(&self) -> Option<HeaderValue> {
         self.answered.store(true, Ordering::Release);
-        self.session.get()?.cookie()
+        self.session.get()?.cookie(|| self.is_secure())
     }
 
     /// Who sent the request, as the group's [`Security`](crate::Security) function has found out.
@@ -527,6 +541,7 @@ impl Clone for Head {
         Head {
             method: self.method.clone(),
             uri: self.uri.clone(),
+            version: self.version,
             headers: self.headers.clone(),
             extensions: self.extensions.clone(),
             peer: self.peer,
@@ -534,6 +549,7 @@ impl Clone for Head {
             params: self.params.clone(),
             auth_data: self.auth_data.clone(),
             extra: self.extra.clone(),
+            mounted: self.mounted.clone(),
             app: Arc::clone(&self.app),
             session: self.session.clone(),
             answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),

@@ -4,6 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::WWW_AUTHENTICATE;
+
+use crate::authorization::quoted;
 use crate::error::Result;
 use crate::protocol::BoxFuture;
 use crate::reply::{Reply, status};
@@ -83,6 +86,35 @@ impl Access {
     pub fn denied() -> Self {
         Access::Denied(status(401))
     }
+
+    /// Refuses the request with a 401 that asks for name and password (RFC 7617); browsers show a
+    /// window for them. [`Head::basic_auth`](crate::Head::basic_auth) has what the client sends then.
+    ///
+    /// The `realm` says what they are for; what is not ASCII in it becomes `?`.
+    pub fn unauthorized_basic(realm: &str) -> Self {
+        challenge(format!("Basic realm={}, charset=\"UTF-8\"", quoted(realm)))
+    }
+
+    /// Refuses a request without a token, with a 401 that asks for one (RFC 6750 §3).
+    /// [`Head::bearer_token`](crate::Head::bearer_token) has the one that the client sends then.
+    ///
+    /// The `realm` says what it is for; what is not ASCII in it becomes `?`.
+    pub fn unauthorized_bearer(realm: &str) -> Self {
+        challenge(format!("Bearer realm={}", quoted(realm)))
+    }
+
+    /// Refuses a request whose token is wrong or no longer good: the client may get another one (RFC
+    /// 6750 §3.1).
+    pub fn invalid_bearer(realm: &str) -> Self {
+        challenge(format!(
+            "Bearer realm={}, error=\"invalid_token\"",
+            quoted(realm)
+        ))
+    }
+}
+
+fn challenge(challenge: String) -> Access {
+    Access::Denied(status(401).header(WWW_AUTHENTICATE, challenge))
 }
 
 /// What a security function knows of who sent a request.

@@ -13,12 +13,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::app::{App, Core};
 use crate::life::Life;
-use crate::service::{ServiceFailed, Supervisor};
+use crate::plugin::{PluginContext, PluginFailed, PluginLife};
+use crate::serve_error::ServeError;
+use crate::service::Supervisor;
 use connection::connection;
 
 /// The usual 128 drop connections in a burst, which costs each of those clients a second.
@@ -42,12 +44,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl App {
     /// Serves the app on `listener` until `stop` resolves or a service fails for good, and then
-    /// stops it: requests finish, sockets are closed, services stop in reverse order.
+    /// stops it: requests finish, sockets are closed, plugins and then services stop in reverse order.
     ///
     /// [`run`](crate::run) does this and more; this is for programs that have a runtime already.
     ///
     /// # Errors
-    /// A service failed too often.
+    /// A plugin could not get ready, or a service failed too often.
     ///
     /// # Cancel safety
     /// Dropping the future cuts all connections.
@@ -55,13 +57,16 @@ impl App {
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), ServiceFailed> {
+    ) -> Result<(), ServeError> {
         let mut served = Served::start(self);
         let mut stop = pin!(stop);
-        let outcome = tokio::select! {
-            () = &mut stop => Ok(()),
-            failed = served.services.failure() => Err(failed),
-            () = accept(&listener, &served.core, &served.life) => Ok(()),
+        let outcome = match served.begin_plugins() {
+            Err(failed) => Err(failed.into()),
+            Ok(()) => tokio::select! {
+                () = &mut stop => Ok(()),
+                failed = served.services.failure() => Err(failed.into()),
+                () = accept(&listener, &served.core, &served.life) => Ok(()),
+            },
         };
         drop(listener); // from here on, nobody connects any more
         served.stop().await;
@@ -87,6 +92,14 @@ impl Served {
         }
     }
 
+    /// Initialises the plugins. No request comes before.
+    pub(crate) fn begin_plugins(&self) -> Result<(), PluginFailed> {
+        let shared = &self.core.shared;
+        let context = PluginContext::new(&self.core.config, &shared.pubsub);
+        let life = PluginLife::new(context, &shared.tasks);
+        shared.router.begin_plugins(life)
+    }
+
     /// Takes one connection, from wherever it comes.
     pub(crate) fn connect<I>(&self, io: I, peer: Option<SocketAddr>)
     where
@@ -102,7 +115,10 @@ impl Served {
 
     pub(crate) async fn stop(&mut self) {
         let limit = self.core.config.server.shutdown_drain_timeout;
+        let begun = Instant::now();
         self.life.end(limit).await;
+        let left = limit.saturating_sub(begun.elapsed());
+        self.core.shared.router.stop_plugins(left).await;
         self.services.stop(limit).await;
     }
 }

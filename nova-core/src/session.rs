@@ -1,35 +1,54 @@
 //! What the app remembers of a client from one request to the next.
 //!
-//! The client has a cookie with a random id; everything else stays here. A request that touches no
-//! session costs nothing, and a client that nothing is remembered of gets no cookie.
+//! The client has a cookie with a random id; everything else is in a [`SessionStore`]. A request that
+//! touches no session costs nothing, and a client that nothing is remembered of gets no cookie.
 
+mod clock;
+mod cookie;
+mod data;
+mod ended;
 mod id;
+mod memory;
+mod sessions;
 mod store;
+mod sweep;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cookie::{Cookie, SameSite, time};
 use http::HeaderMap;
 use http::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
+use crate::app::Shared;
 use crate::cookies;
 use crate::error::{Error, Result};
+use data::Data;
+pub use ended::SessionsEnded;
 use id::Id;
-pub(crate) use store::Store;
+pub(crate) use sessions::Sessions;
+use sessions::{Found, Live};
+pub(crate) use store::ErasedStore;
+pub use store::{SessionKey, SessionRecord, SessionStore};
+pub(crate) use sweep::Sweep;
 
-/// The session of a client: values by name, kept in memory until the session ends.
+/// The most sessions that a request is asked about: it may have several cookies of the name, for
+/// other paths or domains, all signed by this app.
+const MOST_COOKIES: usize = 4;
+
+/// The session of a client: values by name, kept until the session ends.
 ///
 /// ```
 /// use nova_core::{Reply, Request, Result, redirect};
 ///
 /// async fn log_in(request: Request) -> Result<Reply> {
 ///     let session = request.session();
-///     session.rotate().await?;
-///     session.insert("user", "ann").await?;
+///     session.log_in("ann").await?;
+///     session.flash("notice", "Welcome back.").await?;
 ///     Ok(redirect("/"))
 /// }
 ///
@@ -42,34 +61,44 @@ pub(crate) use store::Store;
 /// # let request = nova_core::testing::request("POST", "/").build();
 /// # let session = request.session().clone();
 /// # log_in(request).await.unwrap();
-/// # assert_eq!(session.get::<String>("user").await.unwrap().as_deref(), Some("ann"));
+/// # assert_eq!(session.user().await.unwrap().as_deref(), Some("ann"));
 /// # }
 /// ```
 ///
-/// It begins when a value is [inserted](Self::insert): then the answer has a cookie,
-/// `session_id=…; HttpOnly; SameSite=Lax; Path=/`, with an id of 256 random bits from the operating
-/// system. An id that a client invents is never taken over. A session ends after 2 h without use,
-/// after 14 d in any case, with [`end`](Self::end), and when the app stops; the
-/// [`[session]`](crate::SessionConfig) table has the settings.
+/// It begins when somebody [logs in](Self::log_in) or a value is [inserted](Self::insert): then the
+/// answer has a cookie, `session_id=…; HttpOnly; SameSite=Lax; Path=/`, with an id of 256 random bits
+/// from the operating system, and the app's signature. An id that a client invents is never taken
+/// over, and not looked up. A session ends after 2 h without use (within a minute), after 14 d in any
+/// case, and with [`end`](Self::end); the [`[session]`](crate::SessionConfig) table has the settings.
+/// Sessions are in memory and end with the app, unless the builder's
+/// [`session_store`](crate::AppBuilder::session_store) keeps them elsewhere.
 ///
-/// Changes count at once, for requests that are under way, too, and whatever becomes of this one.
-/// Once the answer is on its way, as it is for the messages of a socket, a session can be read and
-/// changed, but neither begun nor rotated: the client would not learn its id.
+/// Each call asks the store. Changes count at once, for requests that are under way, too, and
+/// whatever becomes of this one. Once the answer is on its way, as it is for the messages of a socket,
+/// a session can be read and changed, but neither begun nor rotated: the client would not learn its
+/// id.
+///
+/// # Errors
+/// Every call can fail with a 503: the store fails, or others change the session all the time. So no
+/// error is a lost login, and a security function that hands it on lets nobody pass.
 ///
 /// # Cancel safety
-/// Each call is done, or not done at all.
+/// A call that is dropped may have been carried out, as a whole.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
 struct Inner {
-    store: Arc<Store>,
+    app: Arc<Shared>,
     /// A std mutex: no guard lives across an `.await`.
     state: Mutex<State>,
+    /// Held by who changes the session: two parts of a request do not begin two of them.
+    turn: tokio::sync::Mutex<()>,
     /// Whether it is too late for a cookie.
     answered: AtomicBool,
 }
 
 /// What this request knows of the session.
+#[derive(Clone)]
 enum State {
     /// The client has sent these ids; nobody has looked yet whether one is a session's.
     Sent(Vec<Id>),
@@ -89,15 +118,17 @@ impl Session {
     /// The session that the cookies in `headers` name; it is looked up when it is first used.
     ///
     /// `answered` says that it is too late for a cookie.
-    pub(crate) fn of(store: &Arc<Store>, headers: &HeaderMap, answered: bool) -> Self {
-        let name = &*store.config.cookie;
+    pub(crate) fn of(app: &Arc<Shared>, headers: &HeaderMap, answered: bool) -> Self {
+        let sessions = &app.sessions;
         let ids = cookies::sent(headers)
-            .filter(|(sent, _)| *sent == name)
-            .filter_map(|(_, value)| Id::parse(value));
+            .filter(|(sent, _)| *sent == sessions.config.cookie)
+            .filter_map(|(_, value)| sessions.signer.verified(value))
+            .take(MOST_COOKIES);
         let state = State::Sent(ids.collect());
         Session(Arc::new(Inner {
-            store: Arc::clone(store),
+            app: Arc::clone(app),
             state: Mutex::new(state),
+            turn: tokio::sync::Mutex::default(),
             answered: AtomicBool::new(answered),
         }))
     }
@@ -105,15 +136,11 @@ impl Session {
     /// The value of that name.
     ///
     /// # Errors
-    /// The value is no `T`.
+    /// 500 if the value is no `T`, and those of [all calls](Self).
     pub async fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        let Some(json) = self.id().and_then(|id| self.0.store.get(&id, name)) else {
-            return Ok(None);
-        };
-        let value = serde_json::from_str(&json);
-        value.map(Some).map_err(|error| {
-            Error::internal(format!("`{name}` in the session is another type: {error}"))
-        })
+        let live = self.live().await?;
+        let json = live.as_ref().and_then(|live| live.data.values.get(name));
+        json.map(|json| data::decoded(name, json)).transpose()
     }
 
     /// Sets the value of that name, and begins the session if there is none.
@@ -122,73 +149,257 @@ impl Session {
     /// 409 if the session has got another id while the request was on its way, as by a login in
     /// another window; 500 if the value does not serialise, if the session would have more than
     /// 64 KiB with it, if the operating system gives no random numbers, and if there is no session
-    /// and the answer has gone.
+    /// and the answer has gone; and those of [all calls](Self).
     pub async fn insert<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
-        let json = serde_json::to_string(value)?;
-        let store = &self.0.store;
-        let mut state = self.state();
-        if let Some(id) = state.id(store)
-            && let Some(inserted) = store.insert(&id, name, &json)
-        {
-            return inserted;
-        }
-        if state.is_retired(store) {
-            return Err(Error::new(
-                409,
-                "the session has just changed: send the request again",
-            ));
-        }
-        self.may_have_a_cookie("begins")?;
-        let id = store.begin()?;
-        let inserted = store.insert(&id, name, &json);
-        *state = State::New(id);
-        inserted.unwrap_or_else(|| Err(Error::internal("there is no room for the session")))
+        let json = serde_json::value::to_raw_value(value)?;
+        self.write(|data| {
+            data.values.insert(name.to_owned(), json.clone());
+        })
+        .await
     }
 
     /// Takes the value of that name away.
     ///
     /// # Errors
-    /// None while sessions are in memory.
+    /// Those of [all calls](Self).
     pub async fn remove(&self, name: &str) -> Result<()> {
-        if let Some(id) = self.id() {
-            self.0.store.remove(&id, name);
+        let _turn = self.0.turn.lock().await;
+        if let Some(live) = self.live().await?
+            && live.data.values.contains_key(name)
+        {
+            let remove = |data: &mut Data| drop(data.values.remove(name));
+            self.sessions().change(live, remove).await?;
         }
         Ok(())
     }
 
-    /// Goes on under a new id, and makes the old one worthless. Do it when somebody logs in: who
-    /// has seen the id before does not get in with it.
+    /// Leaves a message for the next page that [asks](Self::take_flashes), as after a redirect:
+    /// "The note was saved." Another one of that name takes its place.
     ///
     /// # Errors
-    /// The operating system gives no random numbers, or the answer has gone.
+    /// Those of [`insert`](Self::insert).
+    pub async fn flash<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
+        let json = serde_json::value::to_raw_value(value)?;
+        self.write(|data| {
+            data.flash.insert(name.to_owned(), json.clone());
+        })
+        .await
+    }
+
+    /// The messages that were left, by name. They are given once.
+    ///
+    /// ```
+    /// use nova_core::{Reply, Request, Result, view};
+    /// use serde_json::json;
+    ///
+    /// async fn index(request: Request) -> Result<Reply> {
+    ///     let flash = request.session().take_flashes().await?;
+    ///     Ok(view(&json!({ "flash": flash }))) // {% if flash.notice %}<p>{{ flash.notice }}</p>
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [all calls](Self).
+    pub async fn take_flashes(&self) -> Result<BTreeMap<String, serde_json::Value>> {
+        let _turn = self.0.turn.lock().await;
+        let Some(live) = self.live().await? else {
+            return Ok(BTreeMap::new());
+        };
+        if live.data.flash.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // What the change that counts has taken: another request may have been first.
+        let taken = Mutex::new(data::Values::new());
+        let take = |data: &mut Data| {
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            *taken = std::mem::take(&mut data.flash);
+        };
+        let Found::Live(_) = self.sessions().change(live, take).await? else {
+            return Ok(BTreeMap::new());
+        };
+        let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let values = taken.into_iter().map(|(name, json): (_, Box<RawValue>)| {
+            let value = data::decoded(&name, &json)?;
+            Ok((name, value))
+        });
+        values.collect()
+    }
+
+    /// Begins or goes on as the session of `user`, whatever the app knows its users by, under a new
+    /// id: who has seen the id before does not get in with it.
+    ///
+    /// The values stay, as those of a cart, unless they are another user's. The session may last for
+    /// the whole `absolute_timeout` again.
+    ///
+    /// # Errors
+    /// 500 if the operating system gives no random numbers, or the answer has gone; and those of
+    /// [all calls](Self).
+    pub async fn log_in(&self, user: &str) -> Result<()> {
+        self.renew(Some(user)).await
+    }
+
+    /// Who has [logged in](Self::log_in), if anybody has.
+    ///
+    /// # Errors
+    /// Those of [all calls](Self).
+    pub async fn user(&self) -> Result<Option<String>> {
+        let live = self.live().await?;
+        Ok(live.and_then(|live| live.user().map(str::to_owned)))
+    }
+
+    /// Goes on under a new id, and makes the old one worthless. [`log_in`](Self::log_in) does it;
+    /// so should whatever else gives the client more rights.
+    ///
+    /// # Errors
+    /// Those of [`log_in`](Self::log_in).
     pub async fn rotate(&self) -> Result<()> {
-        self.may_have_a_cookie("gets a new id")?;
-        let store = &self.0.store;
-        let mut state = self.state();
-        match state.id(store) {
-            Some(id) => {
-                if let Some(new) = store.rotate(&id)? {
-                    *state = State::New(new);
-                }
-            }
-            // The answer with the new id was lost, and whoever logs in tries again.
-            None if state.is_retired(store) => *state = State::New(store.begin()?),
-            None => {}
+        self.renew(None).await
+    }
+
+    /// Forgets everything, and takes the cookie away: a log-out.
+    ///
+    /// # Errors
+    /// Those of [all calls](Self).
+    pub async fn end(&self) -> Result<()> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(live) = self.live().await? {
+            self.sessions().end_one(live.id).await?;
+            *self.state() = State::Ended;
         }
         Ok(())
     }
 
-    /// Forgets everything, and takes the cookie away.
+    /// Ends the other sessions of the user who has logged in to this one, in all browsers, and says
+    /// how many those were: for a changed password. Open sockets hear of it as
+    /// [`SessionsEnded`].
     ///
     /// # Errors
-    /// None while sessions are in memory.
-    pub async fn end(&self) -> Result<()> {
-        let mut state = self.state();
-        if let Some(id) = state.id(&self.0.store) {
-            self.0.store.end(&id);
-            *state = State::Ended;
+    /// 500 if nobody has logged in to this session, and those of [all calls](Self).
+    pub async fn end_others(&self) -> Result<u64> {
+        let live = self.live().await?;
+        let Some((id, user)) = live.as_ref().and_then(|live| Some((live.id, live.user()?))) else {
+            let nobody = "nobody has logged in to this session: `log_in` says who it belongs to";
+            return Err(Error::internal(nobody));
+        };
+        let ended = self.sessions().end_all_of(user, Some(id)).await?;
+        self.tell(user, Some(id.key()));
+        Ok(ended)
+    }
+
+    /// Ends all sessions of this user, in all browsers, and says how many those were: "log out
+    /// everywhere", or somebody who may not get in any more. If it is the user of this session, it
+    /// ends, too. Open sockets hear of it as [`SessionsEnded`].
+    ///
+    /// # Errors
+    /// Those of [all calls](Self).
+    pub async fn end_all_of(&self, user: &str) -> Result<u64> {
+        let _turn = self.0.turn.lock().await;
+        let is_own = matches!(self.live().await?, Some(live) if live.user() == Some(user));
+        let ended = self.sessions().end_all_of(user, None).await?;
+        if is_own {
+            *self.state() = State::Ended;
         }
-        Ok(())
+        self.tell(user, None);
+        Ok(ended)
+    }
+
+    /// What the store and [`SessionsEnded`] know this session by, if there is one. It changes when
+    /// the session gets a new id, and is no secret.
+    ///
+    /// # Errors
+    /// Those of [all calls](Self).
+    pub async fn key(&self) -> Result<Option<SessionKey>> {
+        Ok(self.live().await?.map(|live| live.id.key()))
+    }
+
+    /// Changes the session, or begins it.
+    async fn write(&self, change: impl Fn(&mut Data)) -> Result<()> {
+        let _turn = self.0.turn.lock().await;
+        let found = match self.find().await? {
+            Found::Live(live) => self.sessions().change(*live, &change).await?,
+            other => other,
+        };
+        match found {
+            Found::Live(_) => Ok(()),
+            Found::Retired => Err(Error::new(
+                409,
+                "the session has just changed: send the request again",
+            )),
+            Found::None => self.begin(None, change).await,
+        }
+    }
+
+    async fn begin(&self, user: Option<&str>, change: impl Fn(&mut Data)) -> Result<()> {
+        self.may_have_a_cookie("begins")?;
+        let id = self.sessions().begin(user, change).await?;
+        self.give(id, "begins").await
+    }
+
+    async fn renew(&self, user: Option<&str>) -> Result<()> {
+        self.may_have_a_cookie("gets a new id")?;
+        let _turn = self.0.turn.lock().await;
+        let found = self.find().await?;
+        if let Found::Live(live) = found {
+            if let Some(id) = self.sessions().rotate(*live, user).await? {
+                return self.give(id, "gets a new id").await;
+            }
+        } else if matches!(found, Found::None) && user.is_none() {
+            return Ok(());
+        }
+        // Where the answer with the new id was lost, whoever logs in tries again.
+        self.begin(user, |_| ()).await
+    }
+
+    /// Lets the answer bring this id.
+    async fn give(&self, id: Id, wish: &str) -> Result<()> {
+        let given = {
+            let mut state = self.state();
+            let in_time = self.may_have_a_cookie(wish);
+            if in_time.is_ok() {
+                *state = State::New(id);
+            }
+            in_time
+        };
+        if given.is_err() {
+            self.sessions().end_one(id).await?;
+        }
+        given
+    }
+
+    async fn live(&self) -> Result<Option<Live>> {
+        Ok(match self.find().await? {
+            Found::Live(live) => Some(*live),
+            Found::Retired | Found::None => None,
+        })
+    }
+
+    /// The session as it is now.
+    async fn find(&self) -> Result<Found> {
+        let state = self.state().clone();
+        let (sent, known) = match state {
+            State::Known(id) | State::New(id) => return self.sessions().find(id).await,
+            State::Retired => return Ok(Found::Retired),
+            State::None | State::Ended => return Ok(Found::None),
+            State::Sent(ids) => self.find_sent(ids).await?,
+        };
+        let mut state = self.state();
+        if matches!(*state, State::Sent(_)) {
+            *state = known;
+        }
+        Ok(sent)
+    }
+
+    /// The first of these that is a session.
+    async fn find_sent(&self, ids: Vec<Id>) -> Result<(Found, State)> {
+        let mut best = (Found::None, State::None);
+        for id in ids {
+            match self.sessions().find(id).await? {
+                Found::Live(live) => return Ok((Found::Live(live), State::Known(id))),
+                Found::Retired => best = (Found::Retired, State::Retired),
+                Found::None => {}
+            }
+        }
+        Ok(best)
     }
 
     fn may_have_a_cookie(&self, wish: &str) -> Result<()> {
@@ -200,57 +411,29 @@ impl Session {
         }
     }
 
+    fn tell(&self, user: &str, kept: Option<SessionKey>) {
+        let ended = SessionsEnded::new(user, kept);
+        let pubsub = &self.0.app.pubsub;
+        pubsub.broadcast(SessionsEnded::CHANNEL, SessionsEnded::TOPIC, &ended);
+    }
+
     /// What the answer sets, if it has to tell the client something. There is no other time.
-    pub(crate) fn cookie(&self) -> Option<HeaderValue> {
+    pub(crate) fn cookie(&self, is_https: impl FnOnce() -> bool) -> Option<HeaderValue> {
         self.0.answered.store(true, Ordering::Release);
-        let config = &self.0.store.config;
-        let cookie = Cookie::build(&*config.cookie)
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .path("/")
-            .secure(config.secure);
-        let cookie = match &*self.state() {
-            State::Sent(_) | State::None | State::Retired | State::Known(_) => return None,
-            State::New(id) => {
-                let mut cookie = cookie.build();
-                cookie.set_value(id.to_string());
-                cookie
-            }
-            State::Ended => cookie.max_age(time::Duration::ZERO).build(),
-        };
-        HeaderValue::try_from(cookie.to_string()).ok()
+        let Sessions { config, signer, .. } = self.sessions();
+        match &*self.state() {
+            State::Sent(_) | State::None | State::Retired | State::Known(_) => None,
+            State::New(id) => cookie::given(config, is_https(), signer.signed(id)),
+            State::Ended => cookie::taken(config, is_https()),
+        }
     }
 
-    fn id(&self) -> Option<Id> {
-        self.state().id(&self.0.store)
+    fn sessions(&self) -> &Sessions {
+        &self.0.app.sessions
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn id(&mut self, store: &Store) -> Option<Id> {
-        if let State::Sent(ids) = self {
-            *self = match ids.iter().copied().find(|id| store.has(id)) {
-                Some(known) => State::Known(known),
-                None if ids.iter().any(|id| store.is_retired(id)) => State::Retired,
-                None => State::None,
-            };
-        }
-        match self {
-            State::Known(id) | State::New(id) => Some(*id),
-            State::Sent(_) | State::None | State::Retired | State::Ended => None,
-        }
-    }
-
-    fn is_retired(&self, store: &Store) -> bool {
-        match self {
-            State::Retired => true,
-            State::Known(id) | State::New(id) => store.is_retired(id),
-            State::Sent(_) | State::None | State::Ended => false,
-        }
     }
 }
 

@@ -23,7 +23,11 @@
 //!
 //! [`request`] makes a [`Request`] for a controller's method, or for a plugin, without any app.
 //!
+//! [`session_store`] tries a [`SessionStore`](crate::SessionStore).
+//!
 //! These are tools for tests: what goes wrong in them panics, with a message that says what.
+
+mod session_store;
 
 use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
@@ -40,6 +44,7 @@ use hyper_util::rt::TokioIo;
 use nova_pubsub::PubSub;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub use session_store::session_store;
 use tokio::io::DuplexStream;
 
 use crate::app::{App, Shared};
@@ -51,6 +56,7 @@ use crate::router::Router;
 use crate::security::Access;
 use crate::server::Served;
 use crate::service::ServiceContext;
+use crate::session::Sessions;
 
 /// How much a connection in memory holds before its writer waits: about what a socket does.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -68,11 +74,12 @@ impl TestClient {
     /// Starts the app.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime, and if a plugin does not start.
     pub fn new(app: App) -> Self {
-        TestClient {
-            served: Served::start(app),
-        }
+        let served = Served::start(app);
+        let begun = served.begin_plugins();
+        begun.unwrap_or_else(|failed| panic!("the app does not start: {failed}"));
+        TestClient { served }
     }
 
     /// A `GET` of this path. Await it to send it.
@@ -412,9 +419,14 @@ impl RequestBuilder<ByHand> {
             .unwrap_or_else(|error| panic!("`{}` is no path: {error}", self.parts.path));
         *head.headers_mut() = self.parts.headers;
         let body = RequestBody::read_already(self.parts.body);
+        let config = Config::default();
         let shared = Arc::new(Shared {
             pubsub: self.purpose.pubsub.unwrap_or_default(),
-            ..Shared::new(&Config::default(), Router::empty())
+            ..Shared::new(
+                &config,
+                Router::empty(),
+                Sessions::in_memory(&config.session),
+            )
         });
         let mut request = Request::new(head.into_parts().0, body, self.parts.peer, shared);
         for (name, value) in &self.purpose.bindings {

@@ -136,9 +136,10 @@ impl Views {
             .collect()
     }
 
-    /// The same views, which can make paths of the routes of `router`.
-    pub(crate) fn with_paths_of(mut self, router: &Router) -> Self {
-        paths::add_function(&mut self.templates, router);
+    /// The same views, which can make paths of the routes of `router`; `app` is the mounted app that they
+    /// are of.
+    pub(crate) fn with_paths_of(mut self, router: &Router, app: &str) -> Self {
+        paths::add_function(&mut self.templates, router, app);
         self
     }
 

@@ -85,6 +85,8 @@ fn a_correct_file_says_nothing() {
             ["/plain", "notes::index", { protocol = "http" }],
         ]
         [[group]]
+        routes = [["/", "notes::index"]]
+        [[group]]
     "#;
     assert_eq!(told(router), "nothing is wrong");
 }

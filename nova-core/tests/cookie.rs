@@ -8,7 +8,8 @@
 use nova_core::cookie::{Cookie, SameSite, time::Duration};
 use nova_core::testing::{TestClient, TestResponse};
 use nova_core::{
-    App, Group, Head, Plugin, Reply, Request, Response, ResponseExt, Result, json, redirect, status,
+    App, Flow, Group, Head, Plugin, Reply, Request, Response, ResponseExt, Result, json, redirect,
+    status,
 };
 
 async fn answered(answer: fn() -> Reply) -> TestResponse {
@@ -103,9 +104,10 @@ async fn a_cookie_that_would_be_another_one_is_a_500() {
 struct Visited(&'static str);
 
 impl Plugin for Visited {
-    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
         response.set_cookie(("visited", self.0))?;
-        response.remove_cookie("invited")
+        response.remove_cookie("invited")?;
+        Ok(Flow::Continue)
     }
 }
 

@@ -44,10 +44,10 @@ impl Plugin for Late {
         Ok(Flow::Continue)
     }
 
-    async fn post_request(&self, _: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _: &Head, response: &mut Response) -> Result<Flow> {
         let told = response.headers().contains_key("x-plugin");
         assert!(!told, "internal: the plugin");
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 

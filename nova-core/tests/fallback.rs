@@ -143,7 +143,7 @@ impl Plugin for Refuses {
 struct Spoils;
 
 impl Plugin for Spoils {
-    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<Flow> {
         Err(Error::new(400, "middle: the plugin after"))
     }
 }

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 use nova_core::testing::TestClient;
 use nova_core::{
-    App, AppBuilder, Environment, Error, Flow, Group, Head, Plugin, Request, Response,
-    ResponseBody, Result, methods, status, text,
+    Access, App, AppBuilder, Environment, Error, Flow, Group, Head, Plugin, Request, Response,
+    ResponseBody, Result, Security, methods, status, text,
 };
 
 /// Writes down what happens, and does as it is told.
@@ -34,7 +34,7 @@ impl Plugin for Scribe {
         (self.before)()
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         let seen = head.extensions().get::<&'static str>().copied();
         self.log.lock().unwrap().push(format!(
             "{} after {}",
@@ -46,7 +46,7 @@ impl Plugin for Scribe {
                 .headers_mut()
                 .append("x-last", HeaderValue::from_static(last));
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -140,6 +140,74 @@ async fn a_panic_is_a_500_that_tells_nothing_and_ends_the_request() {
 }
 
 #[tokio::test]
+async fn stop_with_nothing_to_say_is_an_empty_204() {
+    let stop = || Ok(Flow::Stop(status(204)));
+    let client = TestClient::new(builder(&Log::default(), stop).build().unwrap());
+    let response = client.get("/hello").await;
+
+    assert_eq!(response.status(), 204);
+    assert_eq!(response.text(), "");
+    assert_eq!(response.header("content-length"), None);
+}
+
+/// In Nova, a break was a 500.
+#[tokio::test]
+async fn break_goes_past_the_other_plugins_to_the_controller() {
+    let log = Log::default();
+    let client = TestClient::new(builder(&log, || Ok(Flow::Break)).build().unwrap());
+
+    assert_eq!(client.get("/hello").await.text(), "hello");
+    assert_eq!(
+        entries(&log),
+        [
+            "first before",
+            "controller",
+            "first after 200",
+            "second after 200"
+        ]
+    );
+}
+
+/// Lets nobody pass.
+struct Closed;
+
+impl Security for Closed {
+    async fn check(&self, _request: &mut Request) -> Result<Access> {
+        Ok(Access::denied())
+    }
+}
+
+#[tokio::test]
+async fn break_does_not_go_past_the_security_function() {
+    let log = Log::default();
+    let app = builder(&log, || Ok(Flow::Break)).security("closed", Closed);
+    let closed = Group::new().security("closed").route(("/closed", "hello"));
+    let client = TestClient::new(app.group(closed).build().unwrap());
+
+    assert_eq!(client.get("/closed").await.status(), 401);
+    assert!(!entries(&log).contains(&"controller".to_owned()));
+}
+
+/// In Nova, a plugin that crashed ran a second time, for the page of the error.
+#[tokio::test]
+async fn a_panic_runs_no_plugin_twice() {
+    let log = Log::default();
+    let page = Group::new().route((500, |_: Request| async { text("broken") }));
+    let app = builder(&log, || panic!("a secret")).group(page);
+    let client = TestClient::new(app.build().unwrap());
+    let response = client.get("/hello").await;
+
+    assert_eq!(
+        (response.status().as_u16(), response.text()),
+        (500, "broken")
+    );
+    assert_eq!(
+        entries(&log),
+        ["first before", "first after 500", "second after 500"]
+    );
+}
+
+#[tokio::test]
 async fn global_plugins_see_404_405_and_options_too() {
     let log = Log::default();
     let client = TestClient::new(builder(&log, go_on).build().unwrap());
@@ -184,10 +252,10 @@ async fn a_groups_own_list_replaces_the_global_one() {
 }
 
 /// Fails after the answer, in one way or the other.
-struct FailsAfter(fn() -> Result<()>);
+struct FailsAfter(fn() -> Result<Flow>);
 
 impl Plugin for FailsAfter {
-    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<Flow> {
         (self.0)()
     }
 }
@@ -195,7 +263,10 @@ impl Plugin for FailsAfter {
 #[tokio::test]
 async fn a_failure_after_the_answer_takes_its_place() {
     for (failure, expected) in [
-        ((|| Err(Error::new(409, "late"))) as fn() -> Result<()>, 409),
+        (
+            (|| Err(Error::new(409, "late"))) as fn() -> Result<Flow>,
+            409,
+        ),
         (|| panic!("late"), 500),
     ] {
         let log = Log::default();
@@ -213,11 +284,56 @@ async fn a_failure_after_the_answer_takes_its_place() {
     }
 }
 
+/// Ends the stage behind the controller.
+struct EndsAfter(fn() -> Flow);
+
+impl Plugin for EndsAfter {
+    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
+        let seen = HeaderValue::from_static("yes");
+        response.headers_mut().insert("x-ended", seen);
+        Ok((self.0)())
+    }
+}
+
+#[tokio::test]
+async fn behind_the_controller_break_and_stop_go_past_the_other_plugins() {
+    for (flow, body, header) in [
+        ((|| Flow::Break) as fn() -> Flow, "hello", Some("yes")),
+        (|| Flow::Stop(text("instead")), "instead", None),
+    ] {
+        let log = Log::default();
+        let ends = Group::new()
+            .plugin("ends", EndsAfter(flow))
+            .plugins(["second", "first"])
+            .route(("/ends", "hello"));
+        let client = TestClient::new(builder(&log, go_on).group(ends).build().unwrap());
+        let response = client.get("/ends").await;
+
+        assert_eq!(response.text(), body);
+        assert_eq!(response.header("x-ended"), header);
+        assert_eq!(
+            entries(&log),
+            ["second before", "first before", "controller"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_rendered_behind_the_controller_is_a_500() {
+    let ends = Group::new()
+        .plugin("ends", EndsAfter(|| Flow::Stop(status(1000))))
+        .route(("/ends", "hello"));
+    let app = builder(&Log::default(), go_on).group(ends);
+    let client = TestClient::new(app.build().unwrap());
+
+    assert_eq!(client.get("/ends").await.status(), 500);
+}
+
 /// Says something of the answer that is not so, or makes it none.
 struct Lies;
 
 impl Plugin for Lies {
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         match head.path() {
             "/short" => {
                 let length = HeaderValue::from_static("3");
@@ -225,7 +341,7 @@ impl Plugin for Lies {
             }
             _ => *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS,
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -247,9 +363,9 @@ async fn a_plugin_cannot_break_the_connection() {
 struct Replaces;
 
 impl Plugin for Replaces {
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         *response.body_mut() = ResponseBody::from(format!("replaced {}", head.path()));
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 

@@ -1,10 +1,5 @@
 //! The code of the book's page on routes.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know for such"
-)]
-
 use nova_core::testing::TestClient;
 use nova_core::{
     Access, App, Environment, Group, Reply, Request, Result, Router, Security, controller, json,

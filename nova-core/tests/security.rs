@@ -44,11 +44,11 @@ impl Plugin for Audit {
         Ok(Flow::Continue)
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         let who = head.auth_data::<User>().map_or("nobody", |user| &user.0);
         let headers = response.headers_mut();
         headers.insert("x-audit", http::HeaderValue::from_str(who).unwrap());
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 

@@ -31,12 +31,12 @@ impl Plugin for Stops {
         }
     }
 
-    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
         let length = http_body::Body::size_hint(response.body()).exact().unwrap();
         response
             .headers_mut()
             .insert("x-length", HeaderValue::from(length));
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 

@@ -46,6 +46,8 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/notes");
 /// The app over the database that `DATABASE_URL` names, or `notes.db` in [`ROOT`] if it names
 /// none.
 ///
+/// The sessions are in it, too: a restart logs nobody out.
+///
 /// # Errors
 /// The database cannot be opened, or there is a mistake in one of the files.
 pub async fn app() -> Result<App> {
@@ -53,7 +55,8 @@ pub async fn app() -> Result<App> {
         Ok(url) => Database::new(&url)?,
         Err(_) => Database::in_file(&Path::new(ROOT).join("notes.db")),
     };
-    let app = builder(ROOT, &database).build()?;
+    let app = builder(ROOT, &database).session_store(database.sessions());
+    let app = app.build()?;
     database.open().await?; // only now: an app with a mistake leaves no database behind
     if let Some(settings) = app.config().app() {
         ensure_user(&UserRepo::new(&database), settings).await?;
@@ -61,7 +64,8 @@ pub async fn app() -> Result<App> {
     Ok(app)
 }
 
-/// The app with its files in `root`, over this database, which need not be open yet.
+/// The app with its files in `root`, over this database, which need not be open yet. Its sessions are
+/// in memory.
 pub fn builder(root: impl AsRef<Path>, database: &Database) -> AppBuilder {
     // ANCHOR: builder
     let (notes, index) = (Notebook::new(database), NoteIndex::default());

@@ -18,7 +18,8 @@ on_both! {
         a_user_is_saved_again_with_another_password,
         a_name_that_no_database_stores_belongs_to_nobody,
         a_database_is_opened_again_with_all_that_is_in_it,
-        texts_come_back_as_they_went_in;
+        texts_come_back_as_they_went_in,
+        its_sessions_pass_the_tests_of_stores;
 }
 
 async fn open(database: &TestDatabase) -> Database {
@@ -89,6 +90,21 @@ async fn texts_come_back_as_they_went_in(database: TestDatabase) {
         let created = notes.create(new).await.unwrap();
         assert_eq!(created.title, text);
         assert_eq!(notes.get(created.id).await.unwrap(), Some(created));
+    }
+}
+
+async fn its_sessions_pass_the_tests_of_stores(database: TestDatabase) {
+    let sessions = open(&database).await.sessions();
+    nova_core::testing::session_store(&sessions).await;
+}
+
+#[test]
+fn the_table_of_sessions_is_that_of_the_crate() {
+    for migration in [
+        include_str!("../notes/migrations/sqlite/0003_sessions.sql"),
+        include_str!("../notes/migrations/postgres/0003_sessions.sql"),
+    ] {
+        assert_eq!(migration, nova_sessions_sqlx::TABLE);
     }
 }
 

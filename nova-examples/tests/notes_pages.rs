@@ -9,6 +9,7 @@
 mod common;
 
 use nova_core::testing::{TestClient, TestResponse};
+use nova_core::{SessionRecord, SessionStore};
 use nova_examples::notes::{self, Database, Settings, UserRepo, ensure_user};
 use nova_ws::testing::TestSocket;
 use serde_json::{Value, json};
@@ -47,7 +48,12 @@ async fn client(database: &TestDatabase) -> TestClient {
     ensure_user(&users, &settings("correct horse"))
         .await
         .unwrap();
-    TestClient::new(notes::builder(notes::ROOT, &database).build().unwrap())
+    let mut app = notes::builder(notes::ROOT, &database);
+    // As `notes::app()` has it; in `prod`, the store needs a secret that this does not have.
+    if cfg!(debug_assertions) {
+        app = app.session_store(database.sessions());
+    }
+    TestClient::new(app.build().unwrap())
 }
 
 async fn log_in(client: &TestClient, username: &str, password: &str) -> TestResponse {
@@ -191,6 +197,10 @@ async fn notes_are_written_changed_and_deleted_by_forms_and_everybody_hears_of_i
         let page = client.get("/notes").header("cookie", &session).await;
         let title = form["title"].as_str().unwrap_or("No notes yet.");
         assert!(page.text().contains(title), "{path}");
+        let told = "<p class=\"notice\" role=\"status\">The note was ";
+        assert!(page.text().contains(told), "{path}");
+        let page = client.get("/notes").header("cookie", &session).await;
+        assert!(!page.text().contains(told), "{path}: once");
     }
     for expected in ["note_created", "note_updated", "note_deleted"] {
         let event: Value = serde_json::from_str(&socket.recv_text().await).unwrap();
@@ -271,6 +281,20 @@ async fn the_password_of_the_settings_counts_and_only_its_hash_is_stored(databas
     assert!(hashes[0].starts_with("$argon2id$") && !hashes[0].contains("one"));
     assert_eq!(hashes[0], hashes[1], "what is right is left alone");
     assert_ne!(hashes[1], hashes[2]);
+    // Who has logged in with another one is logged out, and so a new start ends no session.
+    let sessions = open(&database).await.sessions();
+    let key = serde_json::from_value(json!("A".repeat(43))).unwrap();
+    let session = SessionRecord {
+        user: Some("admin".to_owned()),
+        data: "{}".to_owned(),
+        version: 1,
+        ends_at: i64::MAX,
+    };
+    sessions.create(&key, &session).await.unwrap();
+    ensure_user(&users, &settings("two")).await.unwrap();
+    assert!(sessions.load(&key).await.unwrap().is_some());
+    ensure_user(&users, &settings("three")).await.unwrap();
+    assert!(sessions.load(&key).await.unwrap().is_none());
     // Without a password, and with an empty one as from a variable, the old one counts no more.
     for nothing in [none, settings("")] {
         ensure_user(&users, &settings("two")).await.unwrap();

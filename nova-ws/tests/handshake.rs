@@ -14,6 +14,7 @@ use nova_ws::testing::TestSocket;
 use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tower::util::MapResponseLayer;
 
 /// Accepts or refuses as the query says, and tells when it ends.
 #[derive(Clone)]
@@ -51,14 +52,14 @@ impl Plugin for Marks {
         }
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         response
             .headers_mut()
             .insert("x-marked", http::HeaderValue::from_static("yes"));
         if head.header("x-spoil").is_some() {
             *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 }
 
@@ -202,7 +203,7 @@ async fn a_plugin_that_changes_the_101_ends_the_handler() {
 struct Holds;
 
 impl Plugin for Holds {
-    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<()> {
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<Flow> {
         std::future::pending().await
     }
 }
@@ -264,4 +265,25 @@ async fn other_methods_than_get_are_405() {
     assert_eq!(response.header("allow"), Some("GET, OPTIONS"));
     let both = client.delete("/both").await;
     assert_eq!(both.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+}
+
+#[tokio::test]
+async fn a_socket_opens_through_a_layer() {
+    let (log, _ended) = mpsc::unbounded_channel();
+    let teapot = MapResponseLayer::new(|mut response: Response| {
+        if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+            *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        }
+        response
+    });
+    let app = App::builder()
+        .websocket("door", Door(log))
+        .route(("/door", "door", protocol("ws")))
+        .layer(teapot);
+    let client = TestClient::new(app.build().unwrap());
+    let mut socket = TestSocket::connect(&client, "/door").await.unwrap();
+    socket.send_text("hello").await;
+    assert_eq!(socket.recv_text().await, "hello");
+    let refused = TestSocket::connect(&client, "/door?refuse").await;
+    assert_eq!(refused.unwrap_err().status(), 418);
 }

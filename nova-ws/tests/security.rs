@@ -6,7 +6,10 @@
 )]
 
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{Access, App, Flow, Group, Plugin, Request, Result, Security, protocol, redirect};
+use nova_core::{
+    Access, App, Error, Flow, Group, Head, Plugin, Request, Response, Result, Security, protocol,
+    redirect,
+};
 use nova_ws::testing::TestSocket;
 use nova_ws::{Accept, AppBuilderExt, Connection, Frame, Outcome, WebSocket, reply};
 
@@ -36,6 +39,29 @@ impl Plugin for Decoder {
     }
 }
 
+/// Fails or lets through in one of its stages, as the query says.
+struct Moody;
+
+impl Plugin for Moody {
+    async fn pre_request(&self, request: &mut Request) -> Result<Flow> {
+        match request.uri().query() {
+            Some("pre-panic") => panic!("before"),
+            Some("pre-error") => Err(Error::new(418, "before")),
+            Some("pre-break") => Ok(Flow::Break),
+            _ => Ok(Flow::Continue),
+        }
+    }
+
+    async fn post_request(&self, head: &Head, _response: &mut Response) -> Result<Flow> {
+        match head.uri().query() {
+            Some("post-panic") => panic!("behind"),
+            Some("post-error") => Err(Error::new(418, "behind")),
+            Some("post-stop") => Ok(Flow::Stop(redirect("/elsewhere"))),
+            _ => Ok(Flow::Continue),
+        }
+    }
+}
+
 /// Says who it talks to.
 #[derive(Clone)]
 struct Greeter(String);
@@ -62,7 +88,12 @@ fn client() -> TestClient {
         .plugin("decoder", Decoder)
         .security("by_session")
         .route(("/socket", "greeter", protocol("ws")));
+    let moody = Group::new()
+        .plugin("moody", Moody)
+        .security("by_session")
+        .route(("/moody", "greeter", protocol("ws")));
     let app = App::builder()
+        .group(moody)
         .security("by_session", BySession)
         .websocket("greeter", Greeter(String::new()))
         .route(("/open", "greeter", protocol("ws")))
@@ -110,4 +141,32 @@ async fn a_plugin_that_panics_opens_no_door() {
     let client = client();
     assert_eq!(refusal(&client, "/socket?a=1", "").await.status(), 401);
     assert_eq!(refusal(&client, "/socket?a=%zz", "").await.status(), 500);
+}
+
+#[tokio::test]
+async fn whatever_fails_in_any_stage_ends_the_request_before_the_upgrade() {
+    let client = client();
+    let cookie = cookie(&client, "ann").await;
+    for (query, expected) in [
+        ("pre-panic", 500),
+        ("pre-error", 418),
+        ("post-panic", 500),
+        ("post-error", 418),
+        ("post-stop", 302),
+    ] {
+        let path = format!("/moody?{query}");
+        let response = refusal(&client, &path, &cookie).await;
+        assert_eq!(response.status(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_break_among_the_plugins_does_not_go_past_the_security_function() {
+    let client = client();
+    assert_eq!(refusal(&client, "/moody?pre-break", "").await.status(), 401);
+    let cookie = cookie(&client, "ann").await;
+    let request = client.get("/moody?pre-break").header("cookie", &cookie);
+    let mut socket = TestSocket::open(request).await.unwrap();
+    socket.send_text("who am I?").await;
+    assert_eq!(socket.recv_text().await, "ann");
 }

@@ -19,9 +19,11 @@ use crate::origin::{Origin, Source, SourceFile};
 const DEFAULTS: &str = include_str!("default.toml");
 
 /// The tables that can stand at the top of the file, or below an environment.
-const TABLES: [&str; 4] = ["server", "log", "session", APP];
+const TABLES: [&str; 5] = ["server", "log", "session", APP, APPS];
 /// The table of the app's own settings.
 const APP: &str = "app";
+/// The table with one table of settings for each app that is mounted.
+const APPS: &str = "apps";
 
 /// The keys of Nova's tables.
 static KEYS: LazyLock<[(&str, &[&str]); 3]> = LazyLock::new(|| {
@@ -54,12 +56,13 @@ struct Layers<'i> {
 /// result has the defaults.
 ///
 /// `variables` are those of the process: `NOVA_ENV`, and the settings among them. The app's own
-/// settings are read by [`read_app`], which gives the secrets in them; if nobody does, there should
-/// be no such settings.
+/// settings are read by [`read_app`] and [`read_mounted`], which give the secrets in them; if nobody
+/// does, there should be no such settings. `mounted` are the names of the apps whose settings were
+/// read.
 pub(crate) fn read(
     file: Option<&Arc<SourceFile>>,
     variables: &[(String, String)],
-    app_secrets: Option<&[String]>,
+    (app_secrets, mounted): (Option<&[String]>, &[&str]),
     errors: &mut Vec<BuildError>,
 ) -> Config {
     let document = file.map(|file| Document::read(file, &[], errors));
@@ -74,8 +77,25 @@ pub(crate) fn read(
             origin: layer.origin.clone(),
         }));
     }
+    for layer in layers.of(APPS) {
+        let mut told: Vec<&str> = mounted.to_vec();
+        for leaf in &layer.leaves {
+            let name = &*leaf.path[0];
+            if !told.contains(&name) {
+                told.push(name);
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "nobody reads the settings of an app `{name}`: who mounts it does so with \
+                         `.settings_of::<T>(\"{name}\")`"
+                    ),
+                    origin: leaf.origin(),
+                });
+            }
+        }
+    }
     variables.iter().for_each(|(name, _)| warn_of_slip(name));
     let config = layers.config(app_secrets.unwrap_or_default(), errors);
+    layers.check_sessions(errors);
     config.unwrap_or_else(|| Config::defaults(layers.environment))
 }
 
@@ -90,6 +110,30 @@ pub(crate) fn read_app<T: DeserializeOwned>(
     let document = file.map(|file| Document::read(file, &[], told_by_read));
     let layers = Layers::gather(document.as_ref(), variables, told_by_read);
     secret::seen_in(|| layers.table(APP, errors))
+}
+
+/// Reads the settings of the app that is mounted as `name`, from its table in `[apps]`, and gives the
+/// secrets in them; what is wrong with the others is told by [`read`].
+pub(crate) fn read_mounted<T: DeserializeOwned>(
+    name: &str,
+    file: Option<&Arc<SourceFile>>,
+    variables: &[(String, String)],
+    errors: &mut Vec<BuildError>,
+) -> (Option<T>, Vec<String>) {
+    let told_by_read = &mut Vec::new();
+    let document = file.map(|file| Document::read(file, &[], told_by_read));
+    let mut layers = Layers::gather(document.as_ref(), variables, told_by_read);
+    for layer in &mut layers.layers {
+        if layer.table == APPS {
+            if let Some(table) = layer.name.strip_suffix("]`") {
+                layer.name = format!("{table}.{name}]`");
+            }
+            let leaves = std::mem::take(&mut layer.leaves).into_iter();
+            let of_app = leaves.filter(|leaf| leaf.path[0] == name);
+            layer.leaves = of_app.filter_map(|leaf| leaf.below_first(errors)).collect();
+        }
+    }
+    secret::seen_in(|| layers.table(APPS, errors))
 }
 
 impl Config {
@@ -179,6 +223,36 @@ impl<'i> Layers<'i> {
         let leaves = effective(below.chain([layer]), environment);
         let untold = &mut Vec::new();
         settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Whole, untold).is_some()
+    }
+
+    /// Finds what does not go together in `[session]`, in each environment.
+    fn check_sessions(&self, errors: &mut Vec<BuildError>) {
+        let mut told = Vec::new();
+        for environment in Environment::ALL {
+            let leaves = effective(self.of("session"), environment);
+            let origins: BTreeMap<_, _> = leaves
+                .iter()
+                .map(|leaf| (leaf.path.join("."), leaf.origin()))
+                .collect();
+            let (untold, origin) = (&mut Vec::new(), Source::Defaults(DEFAULTS).at(0..0));
+            let Some(config) = settings::read::<SessionConfig>(
+                "`[session]`",
+                &origin,
+                leaves,
+                Wanted::Whole,
+                untold,
+            ) else {
+                continue;
+            };
+            for (key, message) in config.contradictions() {
+                let origin = origins.get(key).unwrap_or(&origin).clone();
+                let place = (message.clone(), origin.to_string());
+                if !told.contains(&place) {
+                    told.push(place);
+                    errors.push(BuildError::WrongValue { message, origin });
+                }
+            }
+        }
     }
 
     /// What counts.

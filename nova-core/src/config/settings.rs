@@ -125,6 +125,22 @@ impl<'i> Leaf<'i> {
         }
     }
 
+    /// The same value without the first of its keys; a mistake is added if that is all it has.
+    pub(crate) fn below_first(mut self, errors: &mut Vec<BuildError>) -> Option<Self> {
+        if self.path.len() > 1 {
+            self.path.remove(0);
+            self.key_spans.remove(0);
+            return Some(self);
+        }
+        if !matches!(self.value.get_ref(), DeValue::Table(_)) {
+            errors.push(BuildError::WrongValue {
+                message: format!("`{}` is a table of settings", self.path[0]),
+                origin: self.origin(),
+            });
+        }
+        None
+    }
+
     /// Takes the place of what stands under its keys in `lower`.
     ///
     /// A table with nothing in it changes nothing: that is what is left of one whose last key was

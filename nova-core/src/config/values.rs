@@ -82,7 +82,7 @@ pub(crate) fn bytes_or_none<'de, D: Deserializer<'de>>(
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// As [`duration`], but not nothing.
-pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     match duration(deserializer)? {
         Duration::ZERO => Err(Error::custom("it should be longer than nothing")),
         duration => Ok(duration),
@@ -90,7 +90,7 @@ pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Du
 }
 
 /// Integer seconds, or text with a unit.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     struct Seconds;
     impl Visitor<'_> for Seconds {
         type Value = Duration;

@@ -88,7 +88,7 @@ impl Plugin for CorrelationPlugin {
         Ok(Flow::Continue)
     }
 
-    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<()> {
+    async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         // It is missing where a plugin before this one has stopped the request.
         if let Some(id) = head
             .correlation_id()
@@ -96,6 +96,6 @@ impl Plugin for CorrelationPlugin {
         {
             response.headers_mut().insert(HEADER, id);
         }
-        Ok(())
+        Ok(Flow::Continue)
     }
 }

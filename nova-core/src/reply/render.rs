@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, StatusCode};
 use super::{Content, Reply, ReplyHandlers};
 use crate::error::Result;
 use crate::fallback::Failure;
+use crate::plugin::page_context;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
 use crate::views::Views;
@@ -41,6 +42,10 @@ impl Reply {
 
     /// The same for what need not wait, as most replies; it makes every request's future smaller. What
     /// has to wait for a file or for a handler is given back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the reply is handed back in the same place, and a box would cost each file an allocation"
+    )]
     pub(crate) fn render_now(
         mut self,
         with: Rendering<'_>,
@@ -66,6 +71,7 @@ impl Reply {
             Content::Bytes(bytes, content_type) => (bytes.into(), Some(content_type)),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
+                let context = page_context(with.head, context);
                 match with.views.load().render(name, &context) {
                     Ok((page, content_type)) => (Bytes::from(page).into(), Some(content_type)),
                     Err(error) => return Ok(Err(error.into())),

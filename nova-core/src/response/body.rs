@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use sync_wrapper::SyncWrapper;
 use tracing::{Span, error};
 
+use crate::body::downcast;
 use crate::error::Error;
 use crate::panic;
 use crate::request::Head;
@@ -107,6 +108,35 @@ impl ResponseBody {
             left,
             sender: None,
         })))
+    }
+
+    /// What `body` has, for a layer's response.
+    pub(crate) fn wrapping<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        match downcast::<B, ResponseBody>(body) {
+            Ok(own) => own,
+            Err(body) => {
+                let length = body.size_hint().exact();
+                let chunks = body.into_data_stream().map_err(io::Error::other);
+                ResponseBody::flowing(chunks, length)
+            }
+        }
+    }
+
+    /// The bytes as a stream, for a body that is made of this one: that one tells what fails.
+    pub(crate) fn into_chunks(self) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin {
+        let chunks: Chunks = match self.0 {
+            Inner::Full(full) => Box::pin(full.into_data_stream().map_err(|never| match never {})),
+            Inner::Flowing(flowing) => match flowing.source {
+                Source::Open(chunks) => chunks.into_inner(),
+                Source::Failed(error) => Box::pin(stream::iter([Err(error.into())])),
+                Source::Ended => Box::pin(stream::empty()),
+            },
+        };
+        chunks.map_err(|error| io::Error::other(error.to_string()))
     }
 
     /// Says whose the body is, for the log. It costs nothing where all bytes are there.

@@ -12,13 +12,14 @@ use crate::error::{Error, Result};
 /// Cookies for a plugin's `post_request`; a [`Reply`](crate::Reply) has calls of its own.
 ///
 /// ```
-/// use nova_core::{Head, Plugin, Response, ResponseExt, Result};
+/// use nova_core::{Flow, Head, Plugin, Response, ResponseExt, Result};
 ///
 /// struct Visited;
 ///
 /// impl Plugin for Visited {
-///     async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<()> {
-///         response.set_cookie(("visited", "yes"))
+///     async fn post_request(&self, _head: &Head, response: &mut Response) -> Result<Flow> {
+///         response.set_cookie(("visited", "yes"))?;
+///         Ok(Flow::Continue)
 ///     }
 /// }
 /// ```

@@ -1,26 +1,27 @@
 //! From groups of routes to the table, and what is wrong with them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Method, StatusCode};
 
 use super::group::Handler;
 use super::host::Host;
 use super::info::RouteInfo;
-use super::names::Names;
+use super::names::{self, Names};
 use super::path::{Endpoint, Path, Target};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, RouteSpec};
+use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
 use super::status_page::StatusPage;
 use super::table::{Matcher, Table};
 use super::tree::Tree;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::Environment;
 use crate::fallback::NamedFallback;
+use crate::mounted::{Mounted, Parts};
 use crate::origin::Origin;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, check_order};
 use crate::security::NamedSecurity;
 
 /// The methods that `router.toml` can name (RFC 9110 §9.3, RFC 5789). `CONNECT` is for proxies.
@@ -41,27 +42,37 @@ pub(crate) fn compile<'g>(
     groups: impl IntoIterator<Item = &'g GroupSpec>,
     global: Chain,
     environment: Environment,
-    registry: &Registry,
+    registry: &'g Registry,
     errors: &mut Vec<BuildError>,
 ) -> Table {
     let mut compiler = Compiler {
         registry,
         errors,
+        environment,
         by_host: Vec::new(),
         pages: Vec::new(),
         names: Names::default(),
         routes: Vec::new(),
     };
-    for group in groups {
-        compiler.group(group, &global, environment);
+    check_order(&global, 0, compiler.errors);
+    let groups: Vec<_> = groups.into_iter().collect();
+    let outermost = Inherited::outermost();
+    for group in &groups {
+        compiler.group(group, &global, &outermost);
+    }
+    // What cannot be read may be the routes that they are for.
+    if compiler.errors.is_empty() {
+        compiler.tell_idle(&groups, &global);
     }
     compiler.table(global)
 }
 
 /// Turns groups into paths.
-struct Compiler<'c> {
-    registry: &'c Registry,
-    errors: &'c mut Vec<BuildError>,
+struct Compiler<'g, 'e> {
+    /// What names stand for in the app whose routes are compiled.
+    registry: &'g Registry,
+    errors: &'e mut Vec<BuildError>,
+    environment: Environment,
     /// The paths that were declared for a host, or for none.
     by_host: Vec<(Option<Host>, Paths)>,
     pages: Vec<StatusPage>,
@@ -77,16 +88,36 @@ struct Paths {
     shapes: HashMap<Shape, usize>,
 }
 
-/// What the routes of a group have from it.
+/// What the routes of a group have from it, and a mounted app from the group that has it.
+#[derive(Clone)]
 struct Inherited<'g> {
     prefix: Option<Pattern>,
     host: Option<Host>,
     chain: Chain,
-    security: Option<&'g NamedSecurity>,
+    /// The outermost first: each has to agree.
+    security: Vec<&'g NamedSecurity>,
     fallback: Option<&'g NamedFallback>,
     limits: Limits,
     /// Whether the group is for this environment.
     counts: bool,
+    /// The mounted app that the routes are of.
+    app: Option<Arc<Parts>>,
+}
+
+impl Inherited<'_> {
+    /// What the groups of the app that is served have from nobody.
+    fn outermost() -> Self {
+        Inherited {
+            prefix: Some(Pattern::root()),
+            host: None,
+            chain: Chain::default(),
+            security: Vec::new(),
+            fallback: None,
+            limits: Limits::default(),
+            counts: true,
+            app: None,
+        }
+    }
 }
 
 impl Paths {
@@ -110,7 +141,7 @@ impl Paths {
     }
 }
 
-impl Compiler<'_> {
+impl<'g> Compiler<'g, '_> {
     fn table(mut self, global: Chain) -> Table {
         let of_hosts = self.by_host.iter().filter_map(|(host, _)| host.as_ref());
         let mut hosts: Vec<Host> = of_hosts.cloned().collect();
@@ -139,29 +170,43 @@ impl Compiler<'_> {
             names: self.names,
             routes: self.routes,
             global,
+            running: OnceLock::new(),
         }
     }
 
-    fn group(&mut self, group: &GroupSpec, global: &Chain, environment: Environment) {
+    /// `global` are the plugins of the app whose group it is, `outer` is what surrounds that app.
+    fn group(&mut self, group: &'g GroupSpec, global: &Chain, outer: &Inherited<'g>) {
         let prefix = match &group.prefix {
-            None => Some(Pattern::root()),
+            None => outer.prefix.clone(),
             Some(prefix) => prefix.as_ref().and_then(|prefix| {
                 let read = Pattern::parse(&prefix.path).and_then(Pattern::into_prefix);
-                self.path_or_error(read, prefix)
+                let read = self.path_or_error(read, prefix)?;
+                let below = read.below(outer.prefix.as_ref()?);
+                self.path_or_error(below, prefix)
             }),
         };
         let wanted = group.environments.as_ref();
         let inherited = Inherited {
             prefix,
-            host: group.host.clone().flatten(),
-            chain: group.plugins.chain(global),
-            security: group.security.as_ref(),
-            fallback: group.fallback.as_ref(),
-            limits: group.limits,
-            counts: wanted.is_none_or(|wanted| wanted.contains(&environment))
+            host: group.host.clone().flatten().or(outer.host.clone()),
+            chain: self.chain(group, global, &outer.chain),
+            security: outer
+                .security
+                .iter()
+                .copied()
+                .chain(&group.security)
+                .collect(),
+            fallback: group.fallback.as_ref().or(outer.fallback),
+            limits: group.limits.within(outer.limits),
+            counts: outer.counts
+                && wanted.is_none_or(|wanted| wanted.contains(&self.environment))
                 // A host that could not be read is not all hosts.
                 && group.host != Some(None),
+            app: outer.app.clone(),
         };
+        for (app, origin) in &group.apps {
+            self.mounted(app, origin, &inherited);
+        }
         for route in &group.routes {
             match &route.matches {
                 Matches::Path(path) => {
@@ -180,6 +225,87 @@ impl Compiler<'_> {
         }
     }
 
+    /// The groups of an app below the prefix of the group that has it.
+    fn mounted(&mut self, app: &'g Mounted, origin: &Origin, outer: &Inherited<'g>) {
+        let inherited = Inherited {
+            app: Some(Arc::clone(&app.parts)),
+            ..outer.clone()
+        };
+        let global = app.sources.plugins.iter().chain(&app.sources.file.plugins);
+        let global: Chain = global.cloned().collect();
+        let surrounded = behind(&outer.chain, Arc::clone(&global));
+        check_order(&surrounded, outer.chain.len(), self.errors);
+        let of_outer_app = std::mem::replace(&mut self.registry, &app.registry);
+        for group in app.sources.groups() {
+            if let (Some(outer), Some(Some(own))) = (&outer.host, &group.host)
+                && outer != own
+                && !outer.contains(own)
+            {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{}` has routes for the host `{own}`, which is not within \
+                         `{outer}`, the host of this group",
+                        app.parts.name
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+            self.group(group, &global, &inherited);
+        }
+        self.registry = of_outer_app;
+        if self.errors.is_empty() {
+            let groups: Vec<_> = app.sources.groups().collect();
+            self.tell_idle(&groups, &global);
+        }
+    }
+
+    /// The plugins of a group's routes, behind those that surround its app. A group checks its part of
+    /// the list; the global part has been checked.
+    fn chain(&mut self, group: &GroupSpec, global: &Chain, outer: &Chain) -> Chain {
+        let own = group.plugins.chain(global);
+        let checked = match &group.plugins {
+            PluginsSpec::Own(_) => 0,
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => global.len(),
+        };
+        let chain = behind(outer, own);
+        check_order(&chain, outer.len() + checked, self.errors);
+        chain
+    }
+
+    /// Tells of plugins that run for no route: those of a group that has none, and those of the
+    /// global list where every group has one of its own. If one of those names a plugin too, the
+    /// global list has it for the requests that no route answers.
+    fn tell_idle(&mut self, groups: &[&GroupSpec], global: &Chain) {
+        let (with_routes, without): (Vec<&GroupSpec>, Vec<&GroupSpec>) =
+            groups.iter().partition(|group| group.has_paths());
+        let idle = without.iter().filter_map(|group| group.plugins.idle());
+        self.errors.extend(idle);
+        let own = with_routes.iter().map(|group| match &group.plugins {
+            PluginsSpec::Own(own) => Some(own),
+            PluginsSpec::Global | PluginsSpec::GlobalAnd(_) => None,
+        });
+        let Some(own) = own
+            .collect::<Option<Vec<_>>>()
+            .filter(|own| !own.is_empty())
+        else {
+            return;
+        };
+        let named = |name: &str| {
+            let mut plugins = own.iter().flat_map(|list| list.iter());
+            plugins.any(|plugin| &*plugin.name == name)
+        };
+        let idle = global.iter().filter(|plugin| !named(&plugin.name));
+        self.errors
+            .extend(idle.map(|plugin| BuildError::WrongValue {
+                message: format!(
+                    "the plugin `{}` runs for no route: every group has `plugins` in place of the \
+                 global ones, and none names it; name it there, or let groups have `plugins_add`",
+                    plugin.name
+                ),
+                origin: plugin.origin.clone(),
+            }));
+    }
+
     fn path_or_error(&mut self, read: Result<Pattern, String>, path: &PathSpec) -> Option<Pattern> {
         read.map_err(|reason| {
             self.errors.push(BuildError::BadPath {
@@ -192,7 +318,7 @@ impl Compiler<'_> {
     }
 
     /// Looks at every part of the route, also when its path is none.
-    fn route(&mut self, route: &RouteSpec, path: Option<Pattern>, group: &Inherited<'_>) {
+    fn route(&mut self, route: &RouteSpec, path: Option<Pattern>, group: &Inherited<'g>) {
         let methods = self.methods(route);
         let target = self.target(route);
         if let (Some(path), Handler::Files(files)) = (&path, &route.handler)
@@ -231,9 +357,10 @@ impl Compiler<'_> {
                 Handler::Named(_) | Handler::Action(_) => None,
             },
             chain: Arc::clone(&group.chain),
-            security: group.security.cloned(),
+            security: group.security.iter().copied().cloned().collect(),
             fallback: group.fallback.cloned(),
             limits: group.limits,
+            app: group.app.clone(),
             extra: route.extra.clone(),
             target,
             names: path.names().map(Box::from).collect(),
@@ -241,7 +368,9 @@ impl Compiler<'_> {
         });
         let path = &endpoint.pattern;
         if let Some((name, origin)) = &route.name {
-            self.names.add(name, path, origin, self.errors);
+            let within = group.app.as_ref().map_or("", |app| &app.name);
+            self.names
+                .add(&names::of_app(within, name), path, origin, self.errors);
         }
         let at = self
             .by_host
@@ -337,6 +466,7 @@ impl Compiler<'_> {
                 ..info(route, group)
             },
             view: view(&route.handler),
+            app: group.app.clone(),
             host: group.host.clone(),
             prefix,
         });
@@ -435,6 +565,14 @@ impl Compiler<'_> {
     }
 }
 
+/// These plugins behind those of `outer`.
+fn behind(outer: &Chain, own: Chain) -> Chain {
+    match outer.is_empty() {
+        true => own,
+        false => outer.iter().chain(&*own).cloned().collect(),
+    }
+}
+
 /// What all routes of a group have in common, as data.
 fn info(route: &RouteSpec, group: &Inherited<'_>) -> RouteInfo {
     RouteInfo {
@@ -449,7 +587,14 @@ fn info(route: &RouteSpec, group: &Inherited<'_>) -> RouteInfo {
             Handler::Files(files) => files.to_string(),
         },
         name: None,
-        security: group.security.map(|security| security.name.to_string()),
+        app: group.app.as_ref().map(|app| app.name.clone()),
+        security: match &*group.security {
+            [] => None,
+            all => {
+                let names: Vec<&str> = all.iter().map(|security| &*security.name).collect();
+                Some(names.join(", "))
+            }
+        },
         plugins: group
             .chain
             .iter()

@@ -14,13 +14,14 @@ use crate::build_error::{BuildError, NameKind, nearest};
 use crate::config::Environment;
 use crate::config::settings::{self, Leaf, Setting, Wanted, type_name};
 use crate::document::Document;
+use crate::mounted::Mounted;
 use crate::origin::{Origin, Source, SourceFile};
 use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
 use crate::static_files::StaticFiles;
 
 const TOP: [&str; 2] = ["plugins", "group"];
-const GROUP: [&str; 9] = [
+const GROUP: [&str; 10] = [
     "prefix",
     "host",
     "env",
@@ -30,6 +31,7 @@ const GROUP: [&str; 9] = [
     "fallback",
     "limits",
     "routes",
+    "apps",
 ];
 const OPTIONS: [&str; 4] = ["methods", "protocol", "name", "extra"];
 
@@ -139,6 +141,11 @@ impl Reader<'_> {
                     let home = "the options of a route: `[path, handler, { … }]`";
                     self.errors.push(setting.misplaced(home));
                 }
+                "apps" => {
+                    let apps = self.array(setting, "a list of mounted apps, such as `[\"admin\"]`");
+                    let apps = apps.into_iter().filter_map(|app| self.app(app));
+                    group.apps = apps.collect();
+                }
                 _ => self.errors.push(setting.unknown_key("a group", &GROUP)),
             }
         }
@@ -158,6 +165,12 @@ impl Reader<'_> {
         let wrong = |message| BuildError::WrongValue { message, origin };
         let read = Host::parse(&host).map_err(wrong);
         read.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    fn app(&mut self, value: Value<'_>) -> Option<(Arc<Mounted>, Origin)> {
+        let (name, origin) = self.string(value, "a mounted app", "\"admin\"")?;
+        let mounted = self.registry.app(&name, &origin, self.errors)?;
+        Some((mounted, origin))
     }
 
     /// `"dev"`, or a list of such names.

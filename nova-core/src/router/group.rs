@@ -37,6 +37,7 @@ pub struct Group {
     fallback: Option<(String, Origin)>,
     limits: Limits,
     routes: Vec<(Route, Origin)>,
+    apps: Vec<(String, Origin)>,
 }
 
 /// A plugin of a group: one that the app has registered, or the group's own.
@@ -180,6 +181,7 @@ impl Group {
             fallback: None,
             limits: Limits::default(),
             routes: Vec::new(),
+            apps: Vec::new(),
         }
     }
 
@@ -248,11 +250,13 @@ impl Group {
     /// let group = Group::new().plugin("request", RequestPlugin::new(options));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn plugin(mut self, name: &str, plugin: impl Plugin) -> Self {
         let own = NamedPlugin {
             name: name.into(),
             code: Arc::new(plugin),
             written: name.into(),
+            origin: Origin::caller(),
         };
         let plugins = self.plugins.get_or_insert_default();
         plugins.push(GroupPlugin::Own(own));
@@ -283,6 +287,15 @@ impl Group {
     #[track_caller]
     pub fn route(mut self, route: impl IntoRoute) -> Self {
         self.routes.push((route.into_route(), Origin::caller()));
+        self
+    }
+
+    /// Puts the routes of an app that is [mounted](crate::AppBuilder::mount) under this name below the
+    /// prefix of the group, behind its plugins and its security function.
+    #[must_use]
+    #[track_caller]
+    pub fn app(mut self, name: impl Into<String>) -> Self {
+        self.apps.push((name.into(), Origin::caller()));
         self
     }
 
@@ -332,7 +345,13 @@ impl Group {
             None => PluginsSpec::GlobalAnd(added),
         };
         let routes = self.routes.into_iter();
+        let apps = self.apps.into_iter().filter_map(|(name, origin)| {
+            let mounted = registry.app(&name, &origin, errors)?;
+            Some((mounted, origin))
+        });
+        let apps = apps.collect();
         GroupSpec {
+            apps,
             security: security.flatten(),
             fallback: fallback.flatten(),
             prefix: self

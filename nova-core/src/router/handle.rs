@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -19,7 +20,7 @@ use crate::build_error::{BuildError, BuildErrors};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::origin::{Origin, SourceFile};
-use crate::plugin::NamedPlugin;
+use crate::plugin::{ListedPlugin, NamedPlugin, PluginFailed, PluginLife, Running};
 use crate::views::{PathUse, Views};
 
 /// The routes of an app. [`App::router`](crate::App::router) and
@@ -58,6 +59,8 @@ struct State {
     /// What the table was compiled from. A std mutex: it is held while a table is compiled, which
     /// nobody but other changes of the routes waits for.
     sources: Mutex<Sources>,
+    /// From when the app is served.
+    plugin_life: OnceLock<PluginLife>,
 }
 
 /// What a table is compiled from.
@@ -73,6 +76,12 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// All groups, those of the file first.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &GroupSpec> {
+        let groups = self.file.groups.iter().chain(&self.groups);
+        groups.map(|group| &**group)
+    }
+
     pub(crate) fn compile(
         &self,
         environment: Environment,
@@ -80,9 +89,8 @@ impl Sources {
         errors: &mut Vec<BuildError>,
     ) -> Table {
         let plugins = self.plugins.iter().chain(&self.file.plugins);
-        let groups = self.file.groups.iter().chain(&self.groups);
         compile(
-            groups.map(|group| &**group),
+            self.groups(),
             plugins.cloned().collect(),
             environment,
             registry,
@@ -92,7 +100,11 @@ impl Sources {
 
     /// Looks for the routes that views name. Only in a table of which nothing is missing: who has a
     /// mistake in a route should not hear of every view that names it.
-    pub(crate) fn check_uses(&self, table: &Table, errors: &mut Vec<BuildError>) {
+    pub(crate) fn check_uses(&self, app: &str, table: &Table, errors: &mut Vec<BuildError>) {
+        for (mounted, _) in self.groups().flat_map(|group| &group.apps) {
+            let name = &mounted.parts.name;
+            mounted.sources.check_uses(name, table, errors);
+        }
         for PathUse {
             name,
             given,
@@ -101,8 +113,8 @@ impl Sources {
         {
             let given = given.as_ref().map(|given| given.iter().map(String::as_str));
             let checked = match given {
-                Some(given) => table.names.check(name, given),
-                None => table.names.check_name(name),
+                Some(given) => table.names.check(app, name, given),
+                None => table.names.check_name(app, name),
             };
             errors.extend(checked.err().map(|message| BuildError::WrongValue {
                 message,
@@ -126,6 +138,7 @@ impl Router {
             environment,
             router_file,
             sources: Mutex::new(sources),
+            plugin_life: OnceLock::new(),
         }))
     }
 
@@ -155,6 +168,40 @@ impl Router {
         routes.chain(pages).cloned().collect()
     }
 
+    /// All plugins that some list has, in the order in which they are initialised: those of the
+    /// global list, and then those of the groups.
+    pub fn plugins(&self) -> Vec<ListedPlugin> {
+        let table = self.table();
+        let mut distinct: Vec<&NamedPlugin> = Vec::new();
+        for plugin in table.plugins() {
+            if !distinct.iter().any(|known| known.is(plugin)) {
+                distinct.push(plugin);
+            }
+        }
+        distinct.into_iter().map(NamedPlugin::listed).collect()
+    }
+
+    /// Initialises the plugins, now and with every change of the routes.
+    ///
+    /// # Errors
+    /// One of them fails. Those before it stop in the background.
+    pub(crate) fn begin_plugins(&self, life: PluginLife) -> Result<(), PluginFailed> {
+        let state = &*self.0;
+        // A change of the routes waits, and finds the life set.
+        let _sources = state.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table();
+        table.begin_plugins(&life, &[])?;
+        state.plugin_life.get_or_init(|| life);
+        Ok(())
+    }
+
+    /// Stops the plugins, the last one first. Together they have `limit`.
+    pub(crate) async fn stop_plugins(&self, limit: Duration) {
+        // Not `table()`: a guard is for a moment.
+        let table = self.0.table.load_full();
+        Running::stop_all(table.running(), limit).await;
+    }
+
     /// Says which route answers a request, or why none does.
     ///
     /// `target` is a path, or a URL where the host matters or a WebSocket is meant:
@@ -181,8 +228,23 @@ impl Router {
     /// # Errors
     /// 500 if there is no such route, or if it binds other names.
     pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
-        let path = self.table().names.path_for(name, values);
+        self.path_within("", name, values)
+    }
+
+    /// The same for a part of a mounted app, whose own names come first.
+    pub(crate) fn path_within(
+        &self,
+        app: &str,
+        name: &str,
+        values: &[(&str, &dyn Display)],
+    ) -> Result<String> {
+        let path = self.table().names.path_for(app, name, values);
         path.map_err(Error::internal)
+    }
+
+    /// The same routes, for what they own themselves.
+    pub(crate) fn downgrade(&self) -> WeakRouter {
+        WeakRouter(Arc::downgrade(&self.0))
     }
 
     /// Adds a group of routes.
@@ -259,12 +321,17 @@ impl Router {
         let result = change(&mut changed, state, &mut errors);
         let table = changed.compile(state.environment, &state.registry, &mut errors);
         if errors.is_empty() {
-            changed.check_uses(&table, &mut errors);
+            changed.check_uses("", &table, &mut errors);
         }
         if !errors.is_empty() {
             return Err(BuildErrors::new(errors));
         }
-        let changes = RouteChanges::between(&state.table.load(), &table);
+        let old = state.table.load_full();
+        if let Some(life) = state.plugin_life.get() {
+            let begun = table.begin_plugins(life, old.running());
+            begun.map_err(|failed| BuildErrors::new(vec![failed.into()]))?;
+        }
+        let changes = RouteChanges::between(&old, &table);
         state.table.store(Arc::new(table));
         *sources = changed;
         Ok((changes, result))
@@ -276,6 +343,16 @@ impl State {
         if let Some(file) = SourceFile::read_named(self.router_file.as_ref(), errors) {
             sources.file = file::read(&file, &self.registry, errors);
         }
+    }
+}
+
+/// The routes, as long as somebody else has them.
+#[derive(Clone)]
+pub(crate) struct WeakRouter(Weak<State>);
+
+impl WeakRouter {
+    pub(crate) fn upgrade(&self) -> Option<Router> {
+        self.0.upgrade().map(Router)
     }
 }
 

@@ -24,6 +24,10 @@ pub struct RouteInfo {
     pub protocol: String,
     /// Who answers, such as `notes_api::show`.
     pub handler: String,
+    /// The mounted app that it is of, such as `admin`, or `shop::admin` within another; `None` for that
+    /// which is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// The name that paths are made by; see [`Head::path_for`](crate::Head::path_for).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

@@ -1,5 +1,6 @@
 //! Named routes, and the paths that are made by their names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -20,7 +21,25 @@ const ENCODED: AsciiSet = NON_ALPHANUMERIC
 #[derive(Default)]
 pub(crate) struct Names(BTreeMap<String, (Pattern, Origin)>);
 
+/// What the name of a route of a mounted app is in the table.
+pub(super) fn of_app(app: &str, name: &str) -> String {
+    match app {
+        "" => name.to_owned(),
+        app => format!("{app}::{name}"),
+    }
+}
+
 impl Names {
+    /// What `name` is called in the table when a part of `app` says it: the app's own route, or else one
+    /// of the whole app.
+    fn known<'n>(&self, app: &str, name: &'n str) -> Cow<'n, str> {
+        let own = of_app(app, name);
+        match !app.is_empty() && self.0.contains_key(&own) {
+            true => own.into(),
+            false => name.into(),
+        }
+    }
+
     /// Names a path. Several routes of one path may share a name.
     pub(super) fn add(
         &mut self,
@@ -50,10 +69,12 @@ impl Names {
     /// What is missing, or too much, in one sentence.
     pub(crate) fn path_for(
         &self,
+        app: &str,
         name: &str,
         values: &[(&str, &dyn Display)],
     ) -> Result<String, String> {
-        self.check(name, values.iter().map(|(name, _)| *name))?;
+        self.check(app, name, values.iter().map(|(name, _)| *name))?;
+        let name = &*self.known(app, name);
         let Some((pattern, _)) = self.0.get(name) else {
             return Err(self.unknown(name));
         };
@@ -85,7 +106,8 @@ impl Names {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn check_name(&self, name: &str) -> Result<(), String> {
+    pub(crate) fn check_name(&self, app: &str, name: &str) -> Result<(), String> {
+        let name = &*self.known(app, name);
         match self.0.contains_key(name) {
             true => Ok(()),
             false => Err(self.unknown(name)),
@@ -98,9 +120,11 @@ impl Names {
     /// What is missing, or too much, in one sentence.
     pub(crate) fn check<'n>(
         &self,
+        app: &str,
         name: &str,
         given: impl Iterator<Item = &'n str> + Clone,
     ) -> Result<(), String> {
+        let name = &*self.known(app, name);
         let Some((pattern, _)) = self.0.get(name) else {
             return Err(self.unknown(name));
         };
@@ -171,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_path_has_its_values_encoded() {
-        let path = |name, values: &[(&str, &dyn Display)]| names().path_for(name, values);
+        let path = |name, values: &[(&str, &dyn Display)]| names().path_for("", name, values);
         assert_eq!(path("home", &[]).unwrap(), "/");
         assert_eq!(path("note", &[("id", &7)]).unwrap(), "/api/notes/7");
         assert_eq!(
@@ -203,7 +227,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (*name, value as &dyn Display))
                 .collect();
-            let refused = names().path_for(name, &values).unwrap_err();
+            let refused = names().path_for("", name, &values).unwrap_err();
             assert!(refused.contains(said), "{name}: {refused}");
         }
     }

@@ -11,6 +11,7 @@ use super::spec::Limits;
 use super::table::Found;
 use crate::controller::Action;
 use crate::fallback::NamedFallback;
+use crate::mounted::Parts;
 use crate::origin::Origin;
 use crate::plugin::Chain;
 use crate::protocol::ProtocolHandler;
@@ -36,10 +37,13 @@ pub(crate) struct Endpoint {
     /// The files that answer, with their options.
     pub(super) files: Option<StaticFiles>,
     pub(crate) chain: Chain,
-    pub(crate) security: Option<NamedSecurity>,
+    /// Each has to let a request pass; more than one where an app is mounted.
+    pub(crate) security: Box<[NamedSecurity]>,
     /// That of the group.
     pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
+    /// The mounted app that it is of; `None` for that which is served.
+    pub(crate) app: Option<Arc<Parts>>,
     pub(crate) extra: Option<Arc<serde_json::Value>>,
     pub(crate) target: Target,
     pub(super) names: Arc<[Box<str>]>,

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 
 use super::group::GroupPlugin;
+use super::handle::Sources;
 use crate::build_error::{BuildError, NameKind, listed, nearest};
 use crate::config::settings::{self, Leaf, Setting, Wanted};
 use crate::controller::Action;
 use crate::fallback::{NamedFallback, Resolver};
+use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
 use crate::protocol::ProtocolHandler;
@@ -22,12 +25,20 @@ pub(crate) struct Registry {
     actions: BTreeMap<String, (Action, Origin)>,
     /// By protocol and name.
     handlers: BTreeMap<String, Handlers>,
-    plugins: BTreeMap<String, (PluginFactory, Origin)>,
+    plugins: BTreeMap<String, (Registered, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
+    apps: BTreeMap<String, (Arc<Mounted>, Origin)>,
     /// What the paths of static files in Rust are relative to: the folder of the app, or else the
     /// working directory.
     pub(crate) root: PathBuf,
     fallbacks: BTreeMap<String, (Resolver, Origin)>,
+}
+
+/// A plugin that has a name.
+struct Registered {
+    make: PluginFactory,
+    /// Whether any list names it; `true` from the start for those that come with Nova.
+    is_listed: AtomicBool,
 }
 
 type Handlers = BTreeMap<String, (Arc<dyn ProtocolHandler>, Origin)>;
@@ -110,10 +121,21 @@ impl Registry {
             &mut self.plugins,
             NameKind::Plugin,
             name,
-            plugin,
+            Registered {
+                make: plugin,
+                is_listed: AtomicBool::new(false),
+            },
             origin,
             errors,
         );
+    }
+
+    /// Takes the plugins that are registered so far for those that come with Nova: an app need not
+    /// list them.
+    pub(crate) fn plugins_are_built_in(&self) {
+        for (plugin, _) in self.plugins.values() {
+            plugin.is_listed.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn add_security(
@@ -125,6 +147,73 @@ impl Registry {
     ) {
         let (all, kind) = (&mut self.security, NameKind::Security);
         add(all, kind, name.to_owned(), security, origin, errors);
+    }
+
+    pub(crate) fn add_app(
+        &mut self,
+        name: &str,
+        app: Arc<Mounted>,
+        origin: Origin,
+        errors: &mut Vec<BuildError>,
+    ) {
+        let (all, kind) = (&mut self.apps, NameKind::App);
+        add(all, kind, name.to_owned(), app, origin, errors);
+    }
+
+    /// The mounted app of that name; `None`, with the mistake added, if there is none.
+    pub(crate) fn app(
+        &self,
+        name: &str,
+        origin: &Origin,
+        errors: &mut Vec<BuildError>,
+    ) -> Option<Arc<Mounted>> {
+        if let Some((app, _)) = self.apps.get(name) {
+            return Some(Arc::clone(app));
+        }
+        let similar = nearest(name, self.apps.keys().map(String::as_str));
+        let help = similar
+            .is_none()
+            .then(|| format!("mount it with `.mount(\"{name}\", …)`"));
+        errors.push(BuildError::UnknownName {
+            kind: NameKind::App,
+            name: name.to_owned(),
+            origin: origin.clone(),
+            similar,
+            help,
+        });
+        None
+    }
+
+    /// Adds a mistake for each plugin that no list has named so far, and for each mounted app that
+    /// none of the groups has; and the same for what is mounted.
+    pub(crate) fn tell_unused(&self, sources: &Sources, errors: &mut Vec<BuildError>) {
+        for (name, (plugin, origin)) in &self.plugins {
+            if !plugin.is_listed.load(Ordering::Relaxed) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the plugin `{name}` is registered and listed nowhere, so it runs for no \
+                         route: name it in `plugins`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+        }
+        let has = |app: &Arc<Mounted>| {
+            let mut named = sources.groups().flat_map(|group| &group.apps);
+            named.any(|(named, _)| Arc::ptr_eq(named, app))
+        };
+        for (name, (app, origin)) in &self.apps {
+            if !has(app) {
+                errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the app `{name}` is mounted, and no group has it: name it in one, with \
+                         `apps = [\"{name}\"]`"
+                    ),
+                    origin: origin.clone(),
+                });
+            }
+            app.registry.tell_unused(&app.sources, errors);
+        }
     }
 
     /// The security function of that name; `None`, with the mistake added, if there is none.
@@ -327,7 +416,7 @@ impl Registry {
         settings: Vec<Setting<'_>>,
         errors: &mut Vec<BuildError>,
     ) -> Option<NamedPlugin> {
-        let Some((make, _)) = self.plugins.get(name) else {
+        let Some((registered, _)) = self.plugins.get(name) else {
             let similar = nearest(name, self.plugins.keys().map(String::as_str));
             let help = similar
                 .is_none()
@@ -341,12 +430,9 @@ impl Registry {
             });
             return None;
         };
-        let code = make(name, origin, settings, errors)?;
-        Some(NamedPlugin {
-            name: name.into(),
-            code,
-            written: name.into(),
-        })
+        registered.is_listed.store(true, Ordering::Relaxed);
+        let code = (registered.make)(name, origin, settings, errors)?;
+        NamedPlugin::checked(name, code, origin, errors)
     }
 
     /// A plugin of a group in Rust: one of its own, or a registered one with its default options.
@@ -356,7 +442,7 @@ impl Registry {
         errors: &mut Vec<BuildError>,
     ) -> Option<NamedPlugin> {
         match plugin {
-            GroupPlugin::Own(plugin) => Some(plugin),
+            GroupPlugin::Own(plugin) => plugin.is_sound(errors).then_some(plugin),
             GroupPlugin::Registered(name, origin) => {
                 self.plugin(&name, &origin, Vec::new(), errors)
             }

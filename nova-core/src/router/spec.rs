@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::group::Handler;
 use super::host::Host;
+use crate::build_error::BuildError;
 use crate::config::{Environment, bytes_or_none};
 use crate::fallback::NamedFallback;
+use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{Chain, NamedPlugin};
 use crate::security::NamedSecurity;
@@ -25,6 +27,8 @@ pub(crate) struct GroupSpec {
     pub(crate) fallback: Option<NamedFallback>,
     pub(crate) limits: Limits,
     pub(crate) routes: Vec<RouteSpec>,
+    /// The apps that are mounted below the prefix, each with the place that names it.
+    pub(crate) apps: Vec<(Arc<Mounted>, Origin)>,
 }
 
 /// Which plugins a group has.
@@ -37,7 +41,32 @@ pub(crate) enum PluginsSpec {
     Own(Chain),
 }
 
+impl GroupSpec {
+    /// Whether anything is behind the group's plugins; nothing is if it has status pages only.
+    pub(super) fn has_paths(&self) -> bool {
+        let mut routes = self.routes.iter();
+        !self.apps.is_empty() || routes.any(|route| matches!(route.matches, Matches::Path(_)))
+    }
+}
+
 impl PluginsSpec {
+    /// What is wrong with a group's plugins where it has no routes.
+    pub(super) fn idle(&self) -> Option<BuildError> {
+        let own = match self {
+            PluginsSpec::Global => &[][..],
+            PluginsSpec::GlobalAnd(more) => more,
+            PluginsSpec::Own(own) => own,
+        };
+        let first = own.first()?;
+        Some(BuildError::WrongValue {
+            message: format!(
+                "the plugin `{}` runs for no route: its group has none",
+                first.name
+            ),
+            origin: first.origin.clone(),
+        })
+    }
+
     pub(super) fn chain(&self, global: &Chain) -> Chain {
         match self {
             PluginsSpec::Global => Arc::clone(global),
@@ -54,6 +83,17 @@ pub(crate) struct Limits {
     /// The longest body of a request, in bytes.
     #[serde(deserialize_with = "bytes_or_none")]
     pub(crate) body_limit: Option<usize>,
+}
+
+impl Limits {
+    /// The narrower of both: who mounts an app has the last word.
+    pub(super) fn within(self, outer: Limits) -> Self {
+        let body_limit = match (self.body_limit, outer.body_limit) {
+            (Some(own), Some(outer)) => Some(own.min(outer)),
+            (own, outer) => own.or(outer),
+        };
+        Limits { body_limit }
+    }
 }
 
 pub(crate) struct PathSpec {

@@ -1,11 +1,14 @@
 //! Who answers where an answer with some status has no body: `[404, "errors::not_found"]`.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::host::Host;
 use super::info::RouteInfo;
 use super::pattern::Pattern;
 use crate::controller::Action;
+use crate::mounted::Parts;
 
 /// The page for a status, below the prefix of its group.
 pub(crate) struct StatusPage {
@@ -14,6 +17,8 @@ pub(crate) struct StatusPage {
     pub(crate) info: RouteInfo,
     /// The view that has its name from who answers.
     pub(crate) view: Box<str>,
+    /// The mounted app that it is of.
+    pub(crate) app: Option<Arc<Parts>>,
     pub(super) host: Option<Host>,
     pub(super) prefix: Pattern,
 }

@@ -4,7 +4,7 @@
 //! its plugins and its action.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderValue, Method, StatusCode};
 
@@ -14,7 +14,7 @@ use super::path::{Endpoint, Path};
 use super::status_page::StatusPage;
 use super::tree::Tree;
 use crate::bindings::Bindings;
-use crate::plugin::Chain;
+use crate::plugin::{Chain, NamedPlugin, PluginFailed, PluginLife, Running};
 use crate::protocol::ProtocolHandler;
 use crate::request::Head;
 
@@ -33,6 +33,8 @@ pub(crate) struct Table {
     pub(super) routes: Vec<Arc<Endpoint>>,
     /// The plugins of requests that no route answers.
     pub(crate) global: Chain,
+    /// The plugins that have been initialised, from when the app is served.
+    pub(super) running: OnceLock<Vec<Arc<Running>>>,
 }
 
 /// The paths that requests to one host can have.
@@ -55,6 +57,30 @@ pub(crate) enum Found<'t> {
 }
 
 impl Table {
+    /// The plugins of all lists, the global one first. One that several lists have comes again.
+    pub(super) fn plugins(&self) -> impl Iterator<Item = &NamedPlugin> {
+        let lists = self.routes.iter().map(|route| &route.chain);
+        std::iter::once(&self.global)
+            .chain(lists)
+            .flat_map(|list| list.iter())
+    }
+
+    /// Initialises those of them that are not `running`.
+    pub(super) fn begin_plugins(
+        &self,
+        life: &PluginLife,
+        running: &[Arc<Running>],
+    ) -> Result<(), PluginFailed> {
+        let begun = life.begin(self.plugins(), running)?;
+        self.running.get_or_init(|| begun);
+        Ok(())
+    }
+
+    /// Those of them that are running.
+    pub(super) fn running(&self) -> &[Arc<Running>] {
+        self.running.get().map_or(&[], |running| running)
+    }
+
     pub(crate) fn find(&self, head: &Head) -> Found<'_> {
         let matcher = match self.hosts.is_empty() {
             true => &self.anywhere,

@@ -19,6 +19,7 @@ use super::cork::{Cork, cork};
 use super::patience::Patience;
 use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
+use crate::layer::Entered;
 use crate::life::Life;
 
 /// How long the head of a request may take to arrive, from the end of the answer before it.
@@ -67,9 +68,12 @@ where
     let service = service_fn(move |request| {
         let of = Arc::clone(&answering);
         of.under_way.begin();
-        let received = of.core.receive(request, of.peer);
+        let entered = of.core.enter(request, of.peer, &of.life);
         async move {
-            let response = of.core.respond(received, &of.life).await;
+            let response = match entered {
+                Entered::App(received) => of.core.respond(received, &of.life).await,
+                Entered::Layers(answer) => answer.await,
+            };
             Ok::<_, Infallible>(response.map(|body| LastPart::new(body, of)))
         }
     });

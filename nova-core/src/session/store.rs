@@ -1,200 +1,246 @@
-//! Sessions in memory: bounded in number and in time.
+//! Where sessions are kept: in memory, or wherever an app's own [`SessionStore`] puts them.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
-use tokio::time::Instant;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 
-use super::id::Id;
-use crate::config::SessionConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::protocol::BoxFuture;
 
-/// The most bytes of names and JSON that one session holds.
-const MOST_BYTES: usize = 64 * 1024;
+/// Keeps the sessions of an app; the builder's
+/// [`session_store`](crate::AppBuilder::session_store) takes one.
+///
+/// Without one, sessions are in memory and end with the app. A store has no opinion on sessions:
+/// what is in them, when they end, and who may read them is decided by Nova. It keeps records by
+/// key, and sees to it that of two changes of the same record one is refused. Its own tests run
+/// [`testing::session_store`](crate::testing::session_store), which tries all that is said here.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Mutex;
+///
+/// use nova_core::{Error, Result, SessionKey, SessionRecord, SessionStore};
+///
+/// #[derive(Default)]
+/// struct Simple(Mutex<HashMap<SessionKey, SessionRecord>>);
+///
+/// impl SessionStore for Simple {
+///     async fn load(&self, key: &SessionKey) -> Result<Option<SessionRecord>> {
+///         Ok(self.0.lock().unwrap().get(key).cloned())
+///     }
+///
+///     async fn create(&self, key: &SessionKey, record: &SessionRecord) -> Result<()> {
+///         let mut records = self.0.lock().unwrap();
+///         if records.contains_key(key) {
+///             return Err(Error::new(500, "there is such a session already"));
+///         }
+///         records.insert(*key, record.clone());
+///         Ok(())
+///     }
+///
+///     async fn update(&self, key: &SessionKey, record: &SessionRecord) -> Result<bool> {
+///         match self.0.lock().unwrap().get_mut(key) {
+///             Some(old) if old.version == record.version - 1 => *old = record.clone(),
+///             _ => return Ok(false),
+///         }
+///         Ok(true)
+///     }
+///
+///     async fn delete(&self, key: &SessionKey) -> Result<()> {
+///         self.0.lock().unwrap().remove(key);
+///         Ok(())
+///     }
+///
+///     async fn delete_all_of(&self, user: &str, but: Option<&SessionKey>) -> Result<u64> {
+///         let mut records = self.0.lock().unwrap();
+///         let before = records.len();
+///         records.retain(|key, record| record.user.as_deref() != Some(user) || but == Some(key));
+///         Ok((before - records.len()) as u64)
+///     }
+///
+///     async fn delete_ended(&self, now: i64) -> Result<u64> {
+///         let mut records = self.0.lock().unwrap();
+///         let before = records.len();
+///         records.retain(|_, record| record.ends_at > now);
+///         Ok((before - records.len()) as u64)
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # nova_core::testing::session_store(&Simple::default()).await;
+/// # }
+/// ```
+///
+/// # Errors
+/// Of every method: the store fails. The request is a 503 unless the error has a status of its own,
+/// and nobody gets in by it.
+///
+/// # Cancel safety
+/// The future is dropped when a client hangs up. Each change is done as a whole, or not at all.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of sessions",
+    label = "a store of sessions is a value that implements `nova_core::SessionStore`"
+)]
+pub trait SessionStore: Send + Sync + 'static {
+    /// The record under this key, if there is one. One that has ended may still be there.
+    fn load(&self, key: &SessionKey) -> impl Future<Output = Result<Option<SessionRecord>>> + Send;
 
-/// All sessions of an app.
-pub(crate) struct Store {
-    pub(super) config: SessionConfig,
-    /// It has the bounds, and forgets what has expired. Whether a session has expired is decided
-    /// by its own times: the cache's clock cannot be stopped in tests.
-    sessions: Cache<Id, Arc<Mutex<Values>>>,
-    /// Ids that were rotated away a moment ago. Requests with them are still under way, and must
-    /// not begin sessions whose cookies would take the place of the new id.
-    retired: Cache<Id, ()>,
+    /// Adds a record. It is an error if the key is taken: none is given twice.
+    fn create(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Puts `record` in the place of the one before it, and says whether it has: it has not if there
+    /// is none under this key, or if its version is not `record.version - 1`.
+    fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Removes the record under this key, if there is one.
+    fn delete(&self, key: &SessionKey) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes all records whose `user` is exactly this, but the one under the key `but`, and says
+    /// how many those were.
+    fn delete_all_of(
+        &self,
+        user: &str,
+        but: Option<&SessionKey>,
+    ) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Removes the records whose `ends_at` is not after `now`, and says how many those were. It is
+    /// called now and then, so that the store does not grow for ever.
+    fn delete_ended(&self, now: i64) -> impl Future<Output = Result<u64>> + Send;
 }
 
-/// How long a request may be under way with an id that was rotated away.
-const RETIREMENT: Duration = Duration::from_secs(60);
+/// What a store knows a session by: a SHA-256 of its id. Who reads it in a database, or in a backup
+/// of one, cannot go on with the session.
+///
+/// As text it is 43 characters of base64, from `A` to `Z`, `a` to `z`, `0` to `9`, `-` and `_`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SessionKey([u8; 32]);
 
-struct Values {
-    begun: Instant,
-    used: Instant,
-    /// As JSON.
-    values: HashMap<String, String>,
+impl SessionKey {
+    pub(crate) fn new(hash: [u8; 32]) -> Self {
+        SessionKey(hash)
+    }
 }
 
-/// Without what is in it.
-impl fmt::Debug for Store {
+impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").finish_non_exhaustive()
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
-impl Store {
-    pub(crate) fn new(config: &SessionConfig) -> Self {
-        let sessions = Cache::builder()
-            .max_capacity(config.capacity.get().into())
-            // A new session always has a place: the one that was not used for longest makes room.
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(config.idle_timeout)
-            .time_to_live(config.absolute_timeout)
-            .build();
-        let retired = Cache::builder()
-            .max_capacity(config.capacity.get().into())
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(RETIREMENT)
-            .build();
-        Store {
-            config: config.clone(),
-            sessions,
-            retired,
-        }
-    }
-
-    /// Whether there is such a session; if so, it has been used.
-    pub(super) fn has(&self, id: &Id) -> bool {
-        self.with(id, |_| ()).is_some()
-    }
-
-    pub(super) fn begin(&self) -> Result<Id> {
-        let now = Instant::now();
-        let id = Id::random()?;
-        let values = Values {
-            begun: now,
-            used: now,
-            values: HashMap::new(),
-        };
-        self.sessions.insert(id, Arc::new(Mutex::new(values)));
-        Ok(id)
-    }
-
-    pub(super) fn get(&self, id: &Id, name: &str) -> Option<String> {
-        self.with(id, |session| session.values.get(name).cloned())?
-    }
-
-    /// Whether this was the id of a session a moment ago, which has another one now.
-    pub(super) fn is_retired(&self, id: &Id) -> bool {
-        self.retired.contains_key(id)
-    }
-
-    /// `None` if there is no such session.
-    pub(super) fn insert(&self, id: &Id, name: &str, json: &str) -> Option<Result<()>> {
-        self.with(id, |session| {
-            let others = session.values.iter().filter(|(known, _)| *known != name);
-            let bytes: usize = others.map(|(name, json)| name.len() + json.len()).sum();
-            if bytes + name.len() + json.len() > MOST_BYTES {
-                return Err(Error::internal(format!(
-                    "a session holds at most {MOST_BYTES} bytes: `{name}` is too long, keep it \
-                     elsewhere"
-                )));
-            }
-            session.values.insert(name.to_owned(), json.to_owned());
-            Ok(())
-        })
-    }
-
-    pub(super) fn remove(&self, id: &Id, name: &str) {
-        self.with(id, |session| session.values.remove(name));
-    }
-
-    /// Gives the session a new id, unless it has ended. It does not live longer for that.
-    pub(super) fn rotate(&self, id: &Id) -> Result<Option<Id>> {
-        let new = Id::random()?;
-        self.retired.insert(*id, ()); // first: at no time is the id simply unknown
-        let Some(session) = self.sessions.remove(id) else {
-            return Ok(None);
-        };
-        self.sessions.insert(new, session);
-        Ok(Some(new))
-    }
-
-    pub(super) fn end(&self, id: &Id) {
-        self.sessions.invalidate(id);
-    }
-
-    fn with<T>(&self, id: &Id, work: impl FnOnce(&mut Values) -> T) -> Option<T> {
-        let session = self.sessions.get(id)?;
-        let mut session = lock(&session);
-        let now = Instant::now();
-        if now - session.used >= self.config.idle_timeout
-            || now - session.begun >= self.config.absolute_timeout
-        {
-            self.sessions.invalidate(id);
-            return None;
-        }
-        session.used = now;
-        Some(work(&mut session))
+impl From<SessionKey> for String {
+    fn from(key: SessionKey) -> Self {
+        key.to_string()
     }
 }
 
-fn lock(session: &Mutex<Values>) -> MutexGuard<'_, Values> {
-    session.lock().unwrap_or_else(PoisonError::into_inner)
+impl TryFrom<String> for SessionKey {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let hash = bytes.and_then(|bytes| bytes.try_into().ok());
+        hash.map(SessionKey)
+            .ok_or("the key of a session is 43 characters of base64")
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey({self})")
+    }
+}
 
-    fn store() -> Store {
-        Store::new(&Config::default().session)
+/// A session as a [`SessionStore`] keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Who has [logged in](crate::Session::log_in), if anybody has.
+    pub user: Option<String>,
+    /// What is in it, as JSON that only Nova reads; up to some 70 KiB.
+    pub data: String,
+    /// Counts the changes, from 1.
+    pub version: i64,
+    /// When it ends if it is not used, in milliseconds of Unix time.
+    pub ends_at: i64,
+}
+
+/// Not what is in it: it may be secret.
+impl fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRecord")
+            .field("user", &self.user)
+            .field("version", &self.version)
+            .field("ends_at", &self.ends_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// [`SessionStore`] with its futures boxed.
+pub(crate) trait ErasedStore: Send + Sync {
+    fn load<'s>(&'s self, key: &'s SessionKey) -> BoxFuture<'s, Result<Option<SessionRecord>>>;
+    fn create<'s>(
+        &'s self,
+        key: &'s SessionKey,
+        record: &'s SessionRecord,
+    ) -> BoxFuture<'s, Result<()>>;
+    fn update<'s>(
+        &'s self,
+        key: &'s SessionKey,
+        record: &'s SessionRecord,
+    ) -> BoxFuture<'s, Result<bool>>;
+    fn delete<'s>(&'s self, key: &'s SessionKey) -> BoxFuture<'s, Result<()>>;
+    fn delete_all_of<'s>(
+        &'s self,
+        user: &'s str,
+        but: Option<&'s SessionKey>,
+    ) -> BoxFuture<'s, Result<u64>>;
+    fn delete_ended(&self, now: i64) -> BoxFuture<'_, Result<u64>>;
+}
+
+impl<S: SessionStore> ErasedStore for S {
+    fn load<'s>(&'s self, key: &'s SessionKey) -> BoxFuture<'s, Result<Option<SessionRecord>>> {
+        Box::pin(SessionStore::load(self, key))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_that_is_not_used_ends_after_two_hours() {
-        let store = store();
-        let id = store.begin().unwrap();
-        store.insert(&id, "user", "1").unwrap().unwrap();
-        for _ in 0..4 {
-            tokio::time::advance(Duration::from_secs(7199)).await;
-            assert_eq!(store.get(&id, "user").as_deref(), Some("1"));
-        }
-        tokio::time::advance(Duration::from_secs(7200)).await;
-        assert!(!store.has(&id));
-        assert!(store.insert(&id, "user", "1").is_none());
+    fn create<'s>(
+        &'s self,
+        key: &'s SessionKey,
+        record: &'s SessionRecord,
+    ) -> BoxFuture<'s, Result<()>> {
+        Box::pin(SessionStore::create(self, key, record))
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_ends_after_14_days_though_it_is_used_and_rotated() {
-        let store = store();
-        let mut id = store.begin().unwrap();
-        for _ in 0..14 * 24 - 1 {
-            tokio::time::advance(Duration::from_secs(3600)).await;
-            assert!(store.has(&id));
-            id = store.rotate(&id).unwrap().unwrap();
-        }
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        assert!(!store.has(&id));
+    fn update<'s>(
+        &'s self,
+        key: &'s SessionKey,
+        record: &'s SessionRecord,
+    ) -> BoxFuture<'s, Result<bool>> {
+        Box::pin(SessionStore::update(self, key, record))
     }
 
-    #[tokio::test]
-    async fn sessions_and_their_number_are_bounded() {
-        let mut config = Config::default().session;
-        config.capacity = 10.try_into().unwrap();
-        let store = Store::new(&config);
-        let ids: Vec<_> = (0..100).map(|_| store.begin().unwrap()).collect();
-        store.sessions.run_pending_tasks();
-        assert_eq!(store.sessions.entry_count(), 10);
-        assert!(store.has(&ids[99]), "the newest is there");
+    fn delete<'s>(&'s self, key: &'s SessionKey) -> BoxFuture<'s, Result<()>> {
+        Box::pin(SessionStore::delete(self, key))
+    }
 
-        let id = store.begin().unwrap();
-        let half = "x".repeat(MOST_BYTES / 2);
-        store.insert(&id, "a", &half).unwrap().unwrap();
-        store.insert(&id, "a", &half).unwrap().unwrap();
-        assert!(store.insert(&id, "b", &half).unwrap().is_err());
+    fn delete_all_of<'s>(
+        &'s self,
+        user: &'s str,
+        but: Option<&'s SessionKey>,
+    ) -> BoxFuture<'s, Result<u64>> {
+        Box::pin(SessionStore::delete_all_of(self, user, but))
+    }
+
+    fn delete_ended(&self, now: i64) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(SessionStore::delete_ended(self, now))
     }
 }

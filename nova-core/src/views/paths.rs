@@ -20,8 +20,9 @@ pub(crate) struct PathUse {
 }
 
 /// Lets templates make paths of named routes: `{{ path_for("note", id=7) }}`.
-pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router) {
-    let router = router.clone();
+/// `app` is the mounted app that they are of; its own names come first.
+pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router, app: &str) {
+    let (router, app) = (router.downgrade(), app.to_owned());
     let path_for = move |state: &State<'_, '_>, name: &str, values: Kwargs| {
         let mut given: Vec<(&str, Value)> = Vec::new();
         for name in values.args() {
@@ -36,7 +37,11 @@ pub(super) fn add_function(templates: &mut Environment<'static>, router: &Router
             .iter()
             .map(|(name, value)| (*name, value as &dyn Display))
             .collect();
-        match router.table().names.path_for(name, &given) {
+        let Some(router) = router.upgrade() else {
+            let gone = "the routes are gone";
+            return Err(Error::new(ErrorKind::InvalidOperation, gone));
+        };
+        match router.table().names.path_for(&app, name, &given) {
             Ok(path) => Ok(as_value(path, state.auto_escape())),
             Err(message) => Err(Error::new(ErrorKind::InvalidOperation, message)),
         }

@@ -9,9 +9,6 @@ use tracing::{info, warn};
 
 use super::{Settings, UserRepo};
 
-/// Where the session has the name of who has logged in.
-const USER: &str = "user";
-
 /// Logs people in and out.
 #[derive(Debug)]
 pub struct Login {
@@ -48,9 +45,7 @@ impl Login {
             let context = json!({ "error": "Name or password is wrong.", "username": username });
             return Ok(view(&context).with_status(401));
         }
-        let session = request.session();
-        session.rotate().await?;
-        session.insert(USER, &username).await?;
+        request.session().log_in(&username).await?;
         info!("{username:?} has logged in");
         Ok(redirect("/notes").with_status(303))
     }
@@ -84,14 +79,15 @@ impl Security for SignedIn {
 /// Who has logged in, if anybody has.
 ///
 /// # Errors
-/// The session has something else there.
+/// The database fails.
 pub async fn signed_in(request: &Head) -> Result<Option<String>> {
-    request.session().get(USER).await
+    request.session().user().await
 }
 
 /// Makes sure that the user of the settings can log in with the password of the settings, and with
 /// no other: without one, or with an empty one, they cannot log in at all. So what was good enough
-/// for a developer's machine does not open the same database in production.
+/// for a developer's machine does not open the same database in production. Who has logged in with
+/// another password is logged out.
 ///
 /// # Errors
 /// The database fails.
@@ -100,6 +96,7 @@ pub async fn ensure_user(users: &UserRepo, settings: &Settings) -> Result<()> {
     let password = password.as_ref().map(Secret::expose);
     let Some(password) = password.filter(|password| !password.is_empty()) else {
         users.delete(username).await?;
+        users.end_sessions(username).await?;
         warn!("`{username}` cannot log in: NOVA_APP__PASSWORD=… sets the password");
         return Ok(());
     };
@@ -108,6 +105,7 @@ pub async fn ensure_user(users: &UserRepo, settings: &Settings) -> Result<()> {
     if !password::verify(password, hash).await? {
         let hash = password::hash(password).await?;
         users.save(username, &hash).await?;
+        users.end_sessions(username).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nova_sessions_sqlx::SqlSessions;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, FromRow};
@@ -118,6 +119,11 @@ impl Database {
             }
         };
         migrated.map_err(|error| failed(error.into()))
+    }
+
+    /// The sessions in this database.
+    pub fn sessions(&self) -> SqlSessions {
+        SqlSessions::new(&self.pool).patience(POSTGRES_PATIENCE)
     }
 
     /// Connects once, beside the pool: that would try for [`POSTGRES_PATIENCE`] and forget why in

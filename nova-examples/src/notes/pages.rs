@@ -69,7 +69,10 @@ impl NotePages {
     async fn index(&self, request: Request) -> Result<Reply> {
         let CurrentUser(user) = request.auth_data()?;
         let notes = self.notes.repo().all().await?;
-        Ok(view(&json!({ "notes": notes, "user": user })))
+        let flash = request.session().take_flashes().await?;
+        Ok(view(
+            &json!({ "notes": notes, "user": user, "flash": flash }),
+        ))
     }
 
     async fn add(&self, request: Request) -> Result<Reply> {
@@ -85,7 +88,7 @@ impl NotePages {
         match request.params::<NewNote>().await {
             Ok(new) => {
                 self.notes.create(&request, new).await?;
-                Ok(redirect("/notes").with_status(303))
+                done(&request, "The note was saved.").await
             }
             Err(_) => {
                 let typed = json!({ "title": title, "body": body, "author": author });
@@ -105,7 +108,7 @@ impl NotePages {
         match request.params::<NoteChange>().await {
             Ok(change) => {
                 found(self.notes.update(&request, id, change).await?)?;
-                Ok(redirect("/notes").with_status(303))
+                done(&request, "The note was changed.").await
             }
             Err(_) => {
                 let typed = json!({ "id": id, "title": title, "body": body });
@@ -125,8 +128,14 @@ impl NotePages {
     /// A note that somebody else has deleted is deleted, too.
     async fn delete(&self, request: Request) -> Result<Reply> {
         self.notes.delete(&request, request.binding("id")?).await?;
-        Ok(redirect("/notes").with_status(303))
+        done(&request, "The note was deleted.").await
     }
+}
+
+/// Back to the list, which says what was done.
+async fn done(request: &Request, what: &str) -> Result<Reply> {
+    request.session().flash("notice", what).await?;
+    Ok(redirect("/notes").with_status(303))
 }
 
 fn form(request: &Request, note: serde_json::Value, error: Option<&str>) -> Result<Reply> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use nova_core::{Result, SessionStore};
+
 use super::Database;
 
 /// A user, as the database knows them.
@@ -56,6 +58,20 @@ impl UserRepo {
         .bind(username)
         .bind(password_hash);
         self.database.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Logs a user out everywhere, as with another password.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn end_sessions(&self, username: &str) -> Result<()> {
+        if !username.contains('\0') {
+            self.database
+                .sessions()
+                .delete_all_of(username, None)
+                .await?;
+        }
         Ok(())
     }
 

@@ -141,6 +141,10 @@ fn over(mut command: Command, database: &TestDatabase) -> Command {
     command
         .env("DATABASE_URL", database.url())
         .env("NOVA_SERVER__LISTEN", "127.0.0.1:0")
+        .env(
+            "NOVA_SESSION__SECRET",
+            "what the tests sign their cookies with",
+        )
         .env_remove("NOVA_ENV")
         .env_remove("RUST_LOG")
         .stderr(Stdio::piped())

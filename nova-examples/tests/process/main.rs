@@ -16,3 +16,4 @@ mod interop;
 mod life;
 mod log;
 mod postgres;
+mod sessions;

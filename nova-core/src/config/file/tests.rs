@@ -21,7 +21,7 @@ fn sources(text: &str, variables: &[(&str, &str)]) -> (Arc<SourceFile>, Vec<(Str
 fn read_all(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let (file, variables) = sources(text, variables);
     let mut errors = Vec::new();
-    let config = read(Some(&file), &variables, None, &mut errors);
+    let config = read(Some(&file), &variables, (None, &[]), &mut errors);
     match errors.is_empty() {
         true => Ok(config),
         false => Err(crate::BuildErrors::new(errors).to_string()),
@@ -310,7 +310,7 @@ fn no_message_and_no_listing_shows_a_secret() {
         assert!(told.contains(expected), "{expected}\n\nis not in\n\n{told}");
     }
     let (file, variables) = sources("[app]\napi_key = 'hunter2'\ndb = 'pg://a:hunter2@b/c'", &[]);
-    let config = read(Some(&file), &variables, Some(&[]), &mut Vec::new());
+    let config = read(Some(&file), &variables, (Some(&[]), &[]), &mut Vec::new());
     let listed: Vec<_> = config
         .in_force()
         .map(|(key, value, _)| (key, value))
@@ -328,7 +328,12 @@ fn a_secret_is_not_listed_whatever_its_key_is_called() {
     let (file, variables) = sources(text, &[]);
     let (own, secrets) = read_app::<Own>(Some(&file), &variables, &mut Vec::new());
     assert_eq!(own.unwrap().salt.expose(), "hunter2");
-    let config = read(Some(&file), &variables, Some(&secrets), &mut Vec::new());
+    let config = read(
+        Some(&file),
+        &variables,
+        (Some(&secrets), &[]),
+        &mut Vec::new(),
+    );
     let listed: Vec<_> = config
         .in_force()
         .map(|(key, value, _)| (key, value))
