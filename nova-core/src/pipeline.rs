@@ -57,6 +57,7 @@ impl Core {
     }
 
     /// Answers one request. Whatever the app's code does, there is an answer.
+    #[inline]
     pub(crate) fn respond<'a>(
         &'a self,
         received: Received,
@@ -82,6 +83,7 @@ impl Core {
 
     /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
     /// moves this future for each request. For the same reason it is no `async fn`.
+    #[inline]
     fn answer<'a>(
         &'a self,
         mut request: Request,
@@ -389,9 +391,10 @@ enum Next<'t> {
 fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
     match table.find(request) {
         Found::Endpoint(endpoint, bindings) => {
-            request.bindings = bindings;
-            request.extra.clone_from(&endpoint.extra);
-            request.mounted.clone_from(&endpoint.app);
+            let head = &mut **request; // once, as each time looks whether it is shared
+            head.bindings = bindings;
+            head.extra.clone_from(&endpoint.extra);
+            head.mounted.clone_from(&endpoint.app);
             if let Some(bytes) = endpoint.limits.body_limit {
                 request.limit_body(bytes);
             }

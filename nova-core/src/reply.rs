@@ -63,8 +63,8 @@ enum Content {
     Empty,
     Redirect,
     Json(Bytes),
-    /// With their usual content type.
-    Bytes(Bytes, &'static str),
+    /// With what they usually are.
+    Bytes(Bytes, Kind),
     View {
         /// `None` for the one that is named after the controller.
         name: Option<String>,
@@ -73,6 +73,14 @@ enum Content {
     Stream(ResponseBody),
     File(File),
     Value(Value),
+}
+
+/// What bytes are, unless the reply says otherwise.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Html,
+    Octets,
 }
 
 /// The statuses of a redirect: the client goes to the `location` by itself (RFC 9110 §15.4).
@@ -119,20 +127,20 @@ impl Reply {
     #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
         let text = text.into().into();
-        self.with_content(Content::Bytes(text, "text/plain; charset=utf-8"))
+        self.with_content(Content::Bytes(text, Kind::Text))
     }
 
     /// The same reply with `page` as its body, which is HTML already.
     #[must_use]
     pub fn html(self, page: impl Into<String>) -> Self {
         let page = page.into().into();
-        self.with_content(Content::Bytes(page, "text/html; charset=utf-8"))
+        self.with_content(Content::Bytes(page, Kind::Html))
     }
 
     /// The same reply with these bytes as its body.
     #[must_use]
     pub fn bytes(self, bytes: impl Into<Bytes>) -> Self {
-        self.with_content(Content::Bytes(bytes.into(), "application/octet-stream"))
+        self.with_content(Content::Bytes(bytes.into(), Kind::Octets))
     }
 
     /// The same reply with the view that is named after the controller.

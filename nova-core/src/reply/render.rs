@@ -7,13 +7,29 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Content, Reply, ReplyHandlers};
+use super::{Content, Kind, Reply, ReplyHandlers};
 use crate::error::Result;
 use crate::fallback::Failure;
 use crate::plugin::page_context;
 use crate::request::Head;
 use crate::response::{Response, ResponseBody};
 use crate::views::Views;
+
+// Constants, for a header value is checked when it is made.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+impl Kind {
+    fn content_type(self) -> HeaderValue {
+        match self {
+            Kind::Text => TEXT,
+            Kind::Html => HTML,
+            Kind::Octets => OCTETS,
+        }
+    }
+}
 
 /// What a reply is rendered with.
 #[derive(Clone, Copy)]
@@ -66,25 +82,27 @@ impl Reply {
                 if with.head.method() == Method::POST {
                     usual = StatusCode::CREATED;
                 }
-                (bytes.into(), Some("application/json"))
+                (bytes.into(), Some(JSON))
             }
-            Content::Bytes(bytes, content_type) => (bytes.into(), Some(content_type)),
+            Content::Bytes(bytes, kind) => (bytes.into(), Some(kind.content_type())),
             Content::View { name, context } => {
                 let name = name.as_deref().unwrap_or(with.view);
                 let context = page_context(with.head, context);
                 match with.views.load().render(name, &context) {
-                    Ok((page, content_type)) => (Bytes::from(page).into(), Some(content_type)),
+                    Ok((page, content_type)) => {
+                        let content_type = HeaderValue::from_static(content_type);
+                        (Bytes::from(page).into(), Some(content_type))
+                    }
                     Err(error) => return Ok(Err(error.into())),
                 }
             }
-            Content::Stream(body) => (body, Some("application/octet-stream")),
+            Content::Stream(body) => (body, Some(OCTETS)),
             Content::File(_) | Content::Value(_) => return Err(self),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.or(self.usual).unwrap_or(usual);
         *response.headers_mut() = self.headers;
         if let Some(content_type) = content_type {
-            let content_type = HeaderValue::from_static(content_type);
             let headers = response.headers_mut();
             headers.entry(CONTENT_TYPE).or_insert(content_type);
         }

@@ -35,13 +35,7 @@ struct Connection {
     core: Arc<Core>,
     life: Life,
     peer: Option<SocketAddr>,
-    under_way: UnderWay,
-}
-
-impl AsRef<UnderWay> for Connection {
-    fn as_ref(&self) -> &UnderWay {
-        &self.under_way
-    }
+    under_way: Arc<UnderWay>,
 }
 
 pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
@@ -52,29 +46,34 @@ where
         core,
         life,
         peer,
-        under_way: UnderWay::default(),
+        under_way: Arc::default(),
     };
-    if let Err(error) = serve(io, Arc::new(connection)).await {
+    if let Err(error) = serve(io, &connection).await {
         debug!(?peer, "a connection ended: {error}");
     }
 }
 
-async fn serve<I>(io: I, connection: Arc<Connection>) -> Result<(), Failure>
+async fn serve<I>(io: I, connection: &Connection) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stop = connection.life.stopping().listener();
-    let answering = Arc::clone(&connection);
+    // Nothing is counted up and down for a request: hyper and its futures end before `connection` does.
+    let Connection {
+        core,
+        life,
+        peer,
+        under_way,
+    } = connection;
     let service = service_fn(move |request| {
-        let of = Arc::clone(&answering);
-        of.under_way.begin();
-        let entered = of.core.enter(request, of.peer, &of.life);
+        under_way.begin();
+        let entered = core.enter(request, *peer, life);
         async move {
             let response = match entered {
-                Entered::App(received) => of.core.respond(received, &of.life).await,
+                Entered::App(received) => core.respond(received, life).await,
                 Entered::Layers(answer) => answer.await,
             };
-            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, of)))
+            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
     let (stream, cork) = cork(io);
@@ -102,7 +101,7 @@ where
         }
         let released = cork.poll_release(context);
         ready!(released)?;
-        waiting.poll(context, &connection.under_way, &cork).map(Ok)
+        waiting.poll(context, under_way, &cork).map(Ok)
     })
     .await;
     if let Ok(End::Silent { in_a_head: true }) = ended {
