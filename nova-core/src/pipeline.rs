@@ -84,6 +84,10 @@ impl Core {
     /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
     /// moves this future for each request. For the same reason it is no `async fn`.
     #[inline]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` has room for its arguments twice"
+    )]
     fn answer<'a>(
         &'a self,
         mut request: Request,

@@ -1,10 +1,5 @@
 //! The `Authorization` header, and the answers that ask for it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know for such"
-)]
-
 use nova_core::testing::{self, TestClient};
 use nova_core::{Access, App, Group, Request, Result, Security, constant_time_eq};
 

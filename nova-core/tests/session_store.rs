@@ -285,3 +285,16 @@ async fn what_has_ended_is_removed_while_the_app_runs() {
     assert!(!shelf.records().unwrap().contains_key(&key));
     client.stop().await;
 }
+
+#[test]
+fn a_mounted_app_has_no_store_of_its_own() {
+    let app = App::builder()
+        .mount("admin", || builder(&Shelf::default()))
+        .group(Group::new().prefix("/admin").app("admin"));
+    let told = app.build().unwrap_err().to_string();
+    assert!(
+        told.contains("the app `admin` has a store for sessions"),
+        "{told}"
+    );
+    assert!(told.contains("session_store.rs:"), "{told}");
+}

@@ -55,7 +55,9 @@ pub async fn app() -> Result<App> {
         Ok(url) => Database::new(&url)?,
         Err(_) => Database::in_file(&Path::new(ROOT).join("notes.db")),
     };
+    // ANCHOR: sessions
     let app = builder(ROOT, &database).session_store(database.sessions());
+    // ANCHOR_END: sessions
     let app = app.build()?;
     database.open().await?; // only now: an app with a mistake leaves no database behind
     if let Some(settings) = app.config().app() {

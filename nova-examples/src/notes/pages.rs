@@ -66,6 +66,7 @@ impl NotePages {
         }
     }
 
+    // ANCHOR: take_flashes
     async fn index(&self, request: Request) -> Result<Reply> {
         let CurrentUser(user) = request.auth_data()?;
         let notes = self.notes.repo().all().await?;
@@ -74,6 +75,7 @@ impl NotePages {
             &json!({ "notes": notes, "user": user, "flash": flash }),
         ))
     }
+    // ANCHOR_END: take_flashes
 
     async fn add(&self, request: Request) -> Result<Reply> {
         form(&request, json!({}), None)
@@ -132,11 +134,13 @@ impl NotePages {
     }
 }
 
+// ANCHOR: flash
 /// Back to the list, which says what was done.
 async fn done(request: &Request, what: &str) -> Result<Reply> {
     request.session().flash("notice", what).await?;
     Ok(redirect("/notes").with_status(303))
 }
+// ANCHOR_END: flash
 
 fn form(request: &Request, note: serde_json::Value, error: Option<&str>) -> Result<Reply> {
     let CurrentUser(user) = request.auth_data()?;

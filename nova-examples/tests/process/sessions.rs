@@ -98,6 +98,10 @@ fn in_prod_the_app_says_that_it_needs_a_secret() {
     ];
     let (output, told) = run(&database, &variables);
     assert_eq!(output.status.code(), Some(1));
+    let [environment, secret, _] = variables;
+    let asked = [environment, secret, ("NOVA_COMMAND", "routes")];
+    let (output, _) = run(&database, &asked);
+    assert_eq!(output.status.code(), Some(0), "the routes are no secret");
     assert!(
         told.contains("NOVA_SESSION__SECRET, to at least 32"),
         "{told}"
