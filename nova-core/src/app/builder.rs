@@ -60,7 +60,7 @@ pub(super) struct Mount {
     pub(super) origin: Origin,
 }
 
-/// Collects the parts of an [`App`], and checks them together in [`build`](Self::build).
+/// Collects the parts of an [`App`](crate::App), and checks them together in [`build`](Self::build).
 ///
 /// No call fails by itself: what is wrong is told by `build`, all at once, with the line of the
 /// call.
