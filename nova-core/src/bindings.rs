@@ -65,6 +65,10 @@ impl Bindings {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     pub(crate) fn names(&self) -> &[Box<str>] {
         self.names.as_deref().unwrap_or_default()
     }

@@ -395,10 +395,13 @@ enum Next<'t> {
 fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
     match table.find(request) {
         Found::Endpoint(endpoint, bindings) => {
-            let head = &mut **request; // once, as each time looks whether it is shared
-            head.bindings = bindings;
-            head.extra.clone_from(&endpoint.extra);
-            head.mounted.clone_from(&endpoint.app);
+            // Where there is something to say: the head looks each time whether it is shared.
+            if !bindings.is_empty() || endpoint.extra.is_some() || endpoint.app.is_some() {
+                let head = &mut **request;
+                head.bindings = bindings;
+                head.extra.clone_from(&endpoint.extra);
+                head.mounted.clone_from(&endpoint.app);
+            }
             if let Some(bytes) = endpoint.limits.body_limit {
                 request.limit_body(bytes);
             }

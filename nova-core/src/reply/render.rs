@@ -101,7 +101,9 @@ impl Reply {
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.or(self.usual).unwrap_or(usual);
-        *response.headers_mut() = self.headers;
+        if let Some(headers) = self.headers.into_map() {
+            *response.headers_mut() = headers;
+        }
         if let Some(content_type) = content_type {
             let headers = response.headers_mut();
             headers.entry(CONTENT_TYPE).or_insert(content_type);

@@ -53,53 +53,40 @@ const PIECE: usize = 32 * 1024;
 
 /// The body of an answer, in pieces.
 #[derive(Debug)]
-pub(super) struct LastPart {
+pub(super) enum LastPart {
+    /// hyper takes it as soon as it gets it.
+    Short(ResponseBody),
+    /// Behind a pointer, for most are short.
+    Long(Box<Long>),
+}
+
+#[derive(Debug)]
+pub(super) struct Long {
     body: ResponseBody,
     /// What is left of a piece that was too long.
     rest: Bytes,
-    /// For a body that hyper does not take as soon as it gets it.
-    end: Option<End>,
-}
-
-/// Ends what is under way when hyper lets go of the body.
-#[derive(Debug)]
-struct End(Arc<UnderWay>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.end();
-    }
+    under_way: Arc<UnderWay>,
 }
 
 impl LastPart {
     /// The answer to the request that has begun last is made, and is sent from here on.
     pub(super) fn new(body: ResponseBody, under_way: &Arc<UnderWay>) -> Self {
-        let end = match body.whole_length() {
+        match body.whole_length() {
             Some(length) if length <= PIECE => {
                 under_way.end();
-                None
+                LastPart::Short(body)
             }
-            _ => Some(End(Arc::clone(under_way))),
-        };
-        LastPart {
-            body,
-            rest: Bytes::new(),
-            end,
+            _ => LastPart::Long(Box::new(Long {
+                body,
+                rest: Bytes::new(),
+                under_way: Arc::clone(under_way),
+            })),
         }
     }
 }
 
-impl Body for LastPart {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.end.is_none() {
-            return Pin::new(&mut self.body).poll_frame(context);
-        }
+impl Long {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let mut bytes = std::mem::take(&mut self.rest);
         if bytes.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
@@ -115,14 +102,42 @@ impl Body for LastPart {
         }
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
+}
+
+/// hyper has taken all, or given up.
+impl Drop for Long {
+    fn drop(&mut self) {
+        self.under_way.end();
+    }
+}
+
+impl Body for LastPart {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            LastPart::Short(body) => Pin::new(body).poll_frame(context),
+            LastPart::Long(long) => long.poll_frame(context),
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        match self {
+            LastPart::Short(body) => body.is_end_stream(),
+            LastPart::Long(long) => long.rest.is_empty() && long.body.is_end_stream(),
+        }
     }
 
     /// hyper asks before the first piece, and then no more.
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self {
+            LastPart::Short(body) => body.size_hint(),
+            LastPart::Long(long) => long.body.size_hint(),
+        }
     }
 }
 
