@@ -122,17 +122,17 @@ impl Matcher {
         let Some(normal) = normalized(path) else {
             return Found::Nothing;
         };
-        let Some((index, values)) = self.tree.find(&normal) else {
+        let Some((index, spans)) = self.tree.find(&normal) else {
             return Found::Nothing;
         };
         let found = &self.paths[index];
         let Some(endpoint) = found.endpoint(method, claims) else {
             return found.no_endpoint(method);
         };
-        if values.is_empty() {
+        if spans.is_empty() {
             return Found::Endpoint(endpoint, Bindings::default());
         }
-        match Bindings::decode(&endpoint.names, values, path) {
+        match Bindings::decode(&endpoint.names, spans, &normal) {
             Ok(bindings) => Found::Endpoint(endpoint, bindings),
             Err(_) => Found::BadEncoding,
         }
