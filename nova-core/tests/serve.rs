@@ -339,6 +339,56 @@ async fn the_ten_seconds_begin_when_the_answer_before_has_left() {
     assert_eq!(start.elapsed().as_secs(), 2 * 60 + 9 + 10);
 }
 
+/// An app that answers `/` with a few words, and the text of so many requests.
+fn few_words(requests: usize) -> (TestClient, String) {
+    let app = App::builder()
+        .action("few", |_| async { text("few words") })
+        .route(("/", "few"));
+    let client = TestClient::new(app.build().unwrap());
+    (client, "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(requests))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ten_seconds_begin_when_the_client_has_taken_the_answers() {
+    let (client, requests) = few_words(5_000);
+    let (mut from, mut to) = tokio::io::split(client.connect());
+    let sent = tokio::spawn(async move {
+        to.write_all(requests.as_bytes()).await.unwrap();
+        to // or else the app sees the end of the connection
+    });
+    let mut received = vec![0; 1_000];
+    from.read_exact(&mut received).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await; // answers wait for it
+    let start = Instant::now();
+    from.read_to_end(&mut received).await.unwrap();
+
+    let received = String::from_utf8(received).unwrap();
+    assert_eq!(received.matches("few words").count(), 5_000);
+    assert!(received.ends_with("few words"), "{received}");
+    assert_eq!(start.elapsed().as_secs(), 10);
+    drop(sent.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_leaves_no_answer_in_the_middle() {
+    let (client, requests) = few_words(5_000);
+    let (mut from, mut to) = tokio::io::split(client.connect());
+    let sent = tokio::spawn(async move { to.write_all(requests.as_bytes()).await });
+    let mut received = vec![0; 1_000];
+    from.read_exact(&mut received).await.unwrap();
+    let client_reads = async {
+        tokio::time::sleep(Duration::from_secs(5)).await; // answers wait for it
+        from.read_to_end(&mut received).await.unwrap();
+    };
+    let start = Instant::now();
+    tokio::join!(client.stop(), client_reads);
+
+    assert_eq!(start.elapsed().as_secs(), 5, "nothing had to be cut");
+    assert!(received.ends_with(b"few words"));
+    // The requests behind them find a closed connection.
+    assert!(sent.await.unwrap().is_err());
+}
+
 #[tokio::test]
 async fn a_head_over_the_limits_is_431() {
     for headers in [

@@ -99,8 +99,11 @@ where
         if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
-        let released = cork.poll_release(context);
-        ready!(released)?;
+        let Poll::Ready(released) = cork.poll_release(context) else {
+            waiting.put_off();
+            return Poll::Pending;
+        };
+        released?;
         waiting.poll(context, under_way, &cork).map(Ok)
     })
     .await;
@@ -140,6 +143,12 @@ impl Waiting {
             since: Some(0),
             received: 0,
         }
+    }
+
+    /// To be called while answers wait for the client to read. Those that hyper has not written yet are
+    /// among them: it writes at once unless the cork is full.
+    fn put_off(&mut self) {
+        self.since = None;
     }
 
     /// To be called after each poll of hyper, when all is written.

@@ -54,7 +54,7 @@ const PIECE: usize = 32 * 1024;
 /// The body of an answer, in pieces.
 #[derive(Debug)]
 pub(super) enum LastPart {
-    /// hyper takes it as soon as it gets it.
+    /// hyper takes it as soon as it gets it, or as the cork has room again; so nobody need know when.
     Short(ResponseBody),
     /// Behind a pointer, for most are short.
     Long(Box<Long>),
