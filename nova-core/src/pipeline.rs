@@ -3,7 +3,6 @@
 mod stage;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::Either;
@@ -25,7 +24,7 @@ use crate::panic;
 use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::{Rendering, Reply};
-use crate::request::{Head, Request};
+use crate::request::{Head, Request, Via};
 use crate::response::{self, Response};
 use crate::router::{Endpoint, Found, StatusPage, Table, Target};
 use crate::security::{Access, NamedSecurity};
@@ -45,13 +44,13 @@ impl Core {
     pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
         request: http::Request<B>,
-        peer: Option<SocketAddr>,
+        via: Arc<Via>,
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
         let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         Received {
-            request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
+            request: Request::new(parts, body, via),
             line: line.map(Box::new),
         }
     }

@@ -209,6 +209,73 @@ async fn a_slow_request_does_not_hold_back_the_answer_before_it() {
     drop(served.stop);
 }
 
+#[tokio::test]
+async fn an_action_is_dropped_when_its_client_hangs_up() {
+    struct Told(Arc<Notify>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (began, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, told) = (Arc::clone(&began), Arc::clone(&dropped));
+    let app = App::builder()
+        .action("for_ever", move |_: Request| {
+            let (begin, told) = (Arc::clone(&begin), Told(Arc::clone(&told)));
+            async move {
+                begin.notify_one();
+                std::future::pending::<()>().await;
+                drop(told);
+            }
+        })
+        .route(("/", "for_ever"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = client.connect();
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    began.notified().await;
+    drop(stream);
+
+    dropped.notified().await;
+}
+
+#[tokio::test]
+async fn what_arrives_while_an_action_waits_is_not_lost() {
+    let (began, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, proceed) = (Arc::clone(&began), Arc::clone(&go_on));
+    let app = App::builder()
+        .action("late", move |mut request: Request| {
+            let (begin, proceed) = (Arc::clone(&begin), Arc::clone(&proceed));
+            async move {
+                begin.notify_one();
+                proceed.notified().await;
+                let body = request.body().await?;
+                Ok::<_, nova_core::Error>(text(format!("{} bytes", body.len())))
+            }
+        })
+        .route(("/", "late"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = client.connect();
+    let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 50000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    began.notified().await;
+    for part in ["x".repeat(10_000), "x".repeat(40_000)] {
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let next = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc";
+    stream.write_all(next.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    go_on.notify_one();
+    began.notified().await;
+    go_on.notify_one();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+
+    let first = answers.find("50000 bytes").unwrap();
+    assert!(answers.rfind("3 bytes").unwrap() > first, "{answers}");
+}
+
 /// Writes a word after the 101, and answers each line with itself.
 struct Line;
 

@@ -21,6 +21,7 @@ use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
 use crate::layer::Entered;
 use crate::life::Life;
+use crate::request::Via;
 
 /// How long the head of a request may take to arrive, from the end of the answer before it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 struct Connection {
     core: Arc<Core>,
     life: Life,
-    peer: Option<SocketAddr>,
+    via: Arc<Via>,
     under_way: Arc<UnderWay>,
 }
 
@@ -43,9 +44,9 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = Connection {
+        via: core.via(peer),
         core,
         life,
-        peer,
         under_way: Arc::default(),
     };
     if let Err(error) = serve(io, &connection).await {
@@ -58,16 +59,16 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stop = connection.life.stopping().listener();
-    // Nothing is counted up and down for a request: hyper and its futures end before `connection` does.
+    // The service and its futures borrow these: hyper ends before `connection` does.
     let Connection {
         core,
         life,
-        peer,
+        via,
         under_way,
     } = connection;
     let service = service_fn(move |request| {
         under_way.begin();
-        let entered = core.enter(request, *peer, life);
+        let entered = core.enter(request, via, life);
         async move {
             let response = match entered {
                 Entered::App(received) => core.respond(received, life).await,
@@ -81,8 +82,12 @@ where
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
     // each request when it is named.
+    // `half_close`, and `poll_hung_up` for what it gives up: hyper looks for a client that has hung up
+    // as soon as it has a request, and makes a buffer of 8 KiB to do so, since the request still has the
+    // last one. Most answers are ready before there is anything to look for.
     // `writev` is for long bodies, and costs short ones a queue.
     let hyper = http1::Builder::new()
+        .half_close(true)
         .writev(false)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
@@ -98,6 +103,9 @@ where
         }
         if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
+        }
+        if under_way.is_busy() && cork.poll_hung_up(context).is_ready() {
+            return Poll::Ready(Err("the client has hung up before its answer".into()));
         }
         let Poll::Ready(released) = cork.poll_release(context) else {
             waiting.put_off();

@@ -23,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const GATHERED: usize = 64 * 1024;
 /// A longer write is not worth a copy: it goes straight on, behind what is gathered.
 const SMALL: usize = 16 * 1024;
+/// How many bytes are read while nobody asks for any, at most.
+const AHEAD: usize = 1024;
 /// The room that an idle connection keeps.
 const KEPT: usize = 4 * 1024;
 
@@ -36,6 +38,7 @@ pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
             written: 0,
             unflushed: false,
             waiting: None,
+            ahead: Vec::new(),
         }),
         is_corked: AtomicBool::new(true),
         received: AtomicU64::new(0),
@@ -70,6 +73,8 @@ struct Stream<I> {
     /// Who found no room while the stream was corked. After a switch of protocols that is another
     /// task than the connection's, and the stream knows one task at a time that waits to write.
     waiting: Option<Waker>,
+    /// What has been read before anybody has asked for it.
+    ahead: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,6 +98,28 @@ impl<I> Cork<I> {
         let mut stream = self.0.lock();
         stream.gathered.extend_from_slice(bytes);
         stream.unflushed = true;
+    }
+}
+
+impl<I: AsyncRead + Unpin> Cork<I> {
+    /// Ready when the client has hung up. The only way to know is to read: what comes instead is for who
+    /// reads next, and then nobody looks any further. To be called while hyper waits for an answer.
+    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut stream = self.0.lock();
+        if !stream.ahead.is_empty() {
+            return Poll::Pending;
+        }
+        let mut room = [0; AHEAD];
+        let mut buffer = ReadBuf::new(&mut room);
+        match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                stream.ahead.extend_from_slice(buffer.filled());
+                self.0.count(buffer.filled().len());
+                context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
+                Poll::Pending
+            }
+            Ok(()) | Err(_) => Poll::Ready(()),
+        }
     }
 }
 
@@ -169,11 +196,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut stream = self.0.lock();
+        if !stream.ahead.is_empty() {
+            let count = stream.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&stream.ahead[..count]);
+            stream.ahead.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut stream.io).poll_read(context, buffer);
-        let more = (buffer.filled().len() - before) as u64;
-        let received = &self.0.received;
-        received.store(received.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+        self.0.count(buffer.filled().len() - before);
         polled
     }
 }
@@ -244,6 +275,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
 }
 
 impl<I> Shared<I> {
+    /// More bytes were read.
+    fn count(&self, more: usize) {
+        let received = self.received.load(Ordering::Relaxed) + more as u64;
+        self.received.store(received, Ordering::Relaxed);
+    }
+
     /// A panic in `I` leaves nothing half-done that matters.
     fn lock(&self) -> MutexGuard<'_, Stream<I>> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)
