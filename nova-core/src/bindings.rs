@@ -38,22 +38,18 @@ impl Default for Values {
 }
 
 impl Bindings {
-    /// The values at `spans` in `path`, one for each of `names`. It is the path of the request, or that
-    /// path put in order.
+    /// The values at `spans` in `path`, the path of the request: one for each of `names`.
     pub(crate) fn decode(
         names: &Arc<[Box<str>]>,
         spans: Spans,
-        path: &Cow<'_, str>,
+        path: &str,
     ) -> Result<Self, BadEncoding> {
-        let values = match path {
-            Cow::Borrowed(path) if !path.as_bytes().contains(&b'%') => Values::InPath(spans),
-            _ => {
-                let values = spans.iter().map(|span| {
-                    let value = slice(path, span).unwrap_or_default();
-                    percent_decode(value).map(Box::from)
-                });
-                Values::Decoded(values.collect::<Result<_, _>>()?)
-            }
+        let values = spans
+            .iter()
+            .map(|span| slice(path, span).unwrap_or_default());
+        let values = match values.clone().all(stands_for_itself) {
+            true => Values::InPath(spans),
+            false => Values::Decoded(values.map(decoded).collect::<Result<_, _>>()?),
         };
         Ok(Bindings {
             names: Some(Arc::clone(names)),
@@ -93,6 +89,20 @@ fn slice<'p>(path: &'p str, span: &Range<u32>) -> Option<&'p str> {
     path.get(span.start as usize..span.end as usize)
 }
 
+fn stands_for_itself(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    !bytes.contains(&b'%') && !bytes.windows(2).any(|pair| pair == b"//")
+}
+
+/// Repeated slashes, which only a rest can have, count as one.
+fn decoded(value: &str) -> Result<Box<str>, BadEncoding> {
+    let mut value = Cow::from(value);
+    while value.contains("//") {
+        value = value.replace("//", "/").into();
+    }
+    percent_decode(&value).map(Box::from)
+}
+
 /// Decodes a part of a URI (RFC 3986 §2.1). Most parts need no decoding and are only checked.
 pub(crate) fn percent_decode(text: &str) -> Result<Cow<'_, str>, BadEncoding> {
     let bytes = text.as_bytes();
@@ -119,15 +129,16 @@ mod tests {
     fn values_that_stand_in_the_path_are_not_copied() {
         let names: Arc<[Box<str>]> = ["a", "b"].map(Box::from).into();
         for (path, is_copied, expected) in [
-            (Cow::from("/x/7/ab"), false, "ab"),
-            (Cow::from("/x/7/a%20b"), true, "a b"),
-            (Cow::from("/x/7/ab".to_owned()), true, "ab"),
+            ("/x/7/ab", false, "ab"),
+            ("/x/7/a/b", false, "a/b"),
+            ("/x/7/a%20b", true, "a b"),
+            ("/x/7/a///b%2F%2Fc", true, "a/b//c"),
         ] {
             let spans = Spans::from_iter([3..4, 5..path.len() as u32]);
-            let bindings = Bindings::decode(&names, spans, &path).unwrap();
+            let bindings = Bindings::decode(&names, spans, path).unwrap();
 
             assert_eq!(matches!(bindings.values, Values::Decoded(_)), is_copied);
-            let values = ["a", "b", "c"].map(|name| bindings.get(name, &path));
+            let values = ["a", "b", "c"].map(|name| bindings.get(name, path));
             assert_eq!(values, [Some("7"), Some(expected), None]);
         }
     }

@@ -71,16 +71,24 @@ impl Tree {
         self.0[at].end = Some(index);
     }
 
-    /// The index of the shape that matches `path`, and where in the path its values stand. The path is
-    /// in order: see [`normalized`](super::table::normalized).
+    /// The index of the shape that matches `path`, and where in the path its values stand.
+    ///
+    /// As in Nova, repeated slashes count as one, and one at the end for nothing; but nobody has a path
+    /// with more at the end.
     pub(super) fn find(&self, path: &str) -> Option<(usize, Spans)> {
-        let path = path.strip_prefix('/').map(|_| path.as_bytes())?;
+        if !path.starts_with('/') || path.ends_with("//") {
+            return None;
+        }
+        let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
         let mut values = Spans::new();
         let mut forks: SmallVec<[Fork<'_>; 4]> = SmallVec::new();
         let mut node = &self.0[ROOT];
         let mut from = 1; // behind the slash
         let mut next = Kind::Static;
         loop {
+            while path.get(from) == Some(&b'/') {
+                from += 1;
+            }
             let below = path.get(from..).unwrap_or_default();
             if below.is_empty()
                 && let Some(end) = node.end
@@ -152,17 +160,13 @@ enum Kind {
 impl<'p> Segment<'p> {
     /// What stands before the first slash.
     fn first(path: &'p [u8]) -> Self {
-        let (mut key, mut length) = (0, 0);
-        while let Some(&byte) = path.get(length)
-            && byte != b'/'
-        {
-            key = key << 8 | u64::from(byte);
-            length += 1;
-        }
-        Segment {
-            text: &path[..length],
-            key,
-        }
+        let slash = path.iter().position(|&byte| byte == b'/');
+        let text = &path[..slash.unwrap_or(path.len())];
+        let key = match text.last_chunk() {
+            Some(last) => u64::from_be_bytes(*last),
+            None => text.iter().fold(0, |key, &byte| key << 8 | u64::from(byte)),
+        };
+        Segment { text, key }
     }
 }
 
