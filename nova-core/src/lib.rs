@@ -49,6 +49,7 @@ mod command;
 mod config;
 mod controller;
 mod cookies;
+pub mod deserialize;
 mod dev_facts;
 mod document;
 mod error;
@@ -114,7 +115,10 @@ pub use plugin::{
     RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
     SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
-pub use protocol::{BoxFuture, Opening, ProtocolHandler, Switch, Upgraded};
+pub use protocol::{
+    BoxFuture, Extension, Opening, ProtocolHandler, ProtocolLimits, ProtocolRoute, Streaming,
+    Switch, Upgraded,
+};
 pub use reply::{
     IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,
     value, view,
@@ -129,7 +133,7 @@ pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use serve_error::ServeError;
 pub use service::{Service, ServiceContext, ServiceFailed};
-pub use session::{Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
+pub use session::{SeenSession, Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
 pub use static_files::{StaticFiles, file, files};
 pub use stopping::Stopping;
 pub use upload::UploadedFile;

@@ -69,11 +69,11 @@ impl Life {
     /// Requests that do not finish leave the sockets a third of the time.
     pub(crate) async fn end(&self, limit: Duration) {
         let end = Instant::now() + limit;
-        self.stopping.stop();
+        self.stopping.stop_before(end);
         self.requests.close();
         self.sockets.close();
         let _ = timeout(limit * 2 / 3, self.requests.wait()).await;
-        self.sockets_stopping.stop();
+        self.sockets_stopping.stop_before(end);
         let all = async {
             self.sockets.wait().await;
             self.requests.wait().await;

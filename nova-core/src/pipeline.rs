@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::Either;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -106,6 +107,7 @@ impl Core {
                 table: &table,
                 head: Arc::clone(request.head()),
                 endpoint: next.endpoint(),
+                life,
             };
             let answer = match (stop, next) {
                 (Ok(Some(reply)), _) => Ok(Answer::Reply(*reply)),
@@ -167,6 +169,7 @@ struct Asked<'a> {
     head: Arc<Head>,
     /// The route that answers, if one does.
     endpoint: Option<&'a Endpoint>,
+    life: &'a Life,
 }
 
 impl Asked<'_> {
@@ -376,10 +379,12 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's. What the answer says itself stays; cookies are set by both.
+/// place of the error's. What the answer says itself stays; cookies are set by both, and it varies by
+/// what both do.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
+        let is_list = [header::SET_COOKIE, header::VARY].contains(name);
+        if is_list || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -405,7 +410,7 @@ fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
                 head.extra.clone_from(&endpoint.extra);
                 head.mounted.clone_from(&endpoint.app);
             }
-            if let Some(bytes) = endpoint.limits.body_limit {
+            if let Some(bytes) = endpoint.limits.body {
                 request.limit_body(bytes);
             }
             (&endpoint.chain, Next::Endpoint(endpoint))
@@ -465,13 +470,13 @@ impl<'t> Next<'t> {
                     let reply = Stage::Controller.run(|| action.call(request));
                     Ok(Answer::Reply(reply.await?))
                 }
-                Target::Protocol(handler) => Ok(open(&**handler, request).await?),
+                Target::Protocol(handler) => Ok(open(&**handler, request, asked.life).await?),
             },
         }
     }
 }
 
-async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Answer> {
+async fn open(handler: &dyn ProtocolHandler, mut request: Request, life: &Life) -> Result<Answer> {
     let upgrade = request.upgrade.take();
     match Stage::Handler.run(|| handler.open(request)).await? {
         Opening::Refused(reply) => Ok(Answer::Reply(reply)),
@@ -479,6 +484,18 @@ async fn open(handler: &dyn ProtocolHandler, mut request: Request) -> Result<Ans
             Some(upgrade) => Ok(Answer::Switch(Box::new(Agreed { switch, upgrade }))),
             None => Err(Error::new(400, "this connection cannot switch protocols")),
         },
+        Opening::Stream(streaming) => {
+            let (reply, run) = streaming.begin(life.stopping());
+            life.track_socket(guarded(run).in_current_span());
+            Ok(Answer::Reply(reply))
+        }
+    }
+}
+
+/// A handler's work in a task of its own, where a panic shall not go unheard.
+async fn guarded(run: impl Future<Output = ()>) {
+    if let Err(panic) = panic::catch(run).await {
+        error!("a connection panicked: {panic}");
     }
 }
 
@@ -498,10 +515,7 @@ fn switch_protocols(
             Err(std::io::Error::other("a plugin changed the answer"))
         };
         let upgraded = upgraded.map(|io| Upgraded::new(io, life.sockets_stopping()));
-        let run = switch.run(upgraded);
-        if let Err(panic) = panic::catch(run).await {
-            error!("a connection panicked: {panic}");
-        }
+        guarded(switch.run(upgraded)).await;
     }
 }
 
@@ -571,9 +585,40 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
                 };
                 break;
             }
-            Err(error) => *response = Box::pin(asked.failed(error.into())).await,
+            Err(error) => {
+                let mut instead = Box::pin(asked.failed(error.into())).await;
+                keep_headers(&mut instead, &beside_content(response.headers()));
+                *response = instead;
+            }
         }
     }
+}
+
+/// Of these headers, those that stay when an error takes the place of the content: what plugins have
+/// said, such as who may read the answer. What the content is, and where it is, goes with it.
+fn beside_content(headers: &HeaderMap) -> HeaderMap {
+    let policies = [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY];
+    let of_content = [
+        header::ACCEPT_RANGES,
+        header::AGE,
+        header::ALLOW,
+        header::CACHE_CONTROL,
+        header::ETAG,
+        header::EXPIRES,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::REFRESH,
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
+    ];
+    let stays = |name: &HeaderName| match name.as_str().starts_with("content-") {
+        true => policies.contains(name),
+        false => !of_content.contains(name),
+    };
+    let headers = headers.iter().filter(|(name, _)| stays(name));
+    headers
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Takes away what a plugin, or the handler of a protocol, may have put into a response and what would

@@ -27,6 +27,7 @@ use std::task::{Context, Poll};
 use stackfuture::StackFuture;
 
 use crate::error::Result;
+use crate::protocol::Extension;
 use crate::request::{Head, Request};
 use crate::response::Response;
 
@@ -108,8 +109,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// the 101.
     ///
     /// # Errors
-    /// An error, or a panic, becomes the answer in place of `response`; the plugins behind this
-    /// one see that.
+    /// An error, or a panic, becomes the answer in place of `response`, and keeps the headers of that
+    /// one which are not about its content; the plugins behind this one see it.
     fn post_request(
         &self,
         head: &Head,
@@ -154,6 +155,12 @@ pub trait Plugin: Send + Sync + 'static {
         async {}
     }
 
+    /// What the plugin does for a protocol other than `http`, in a type that the protocol knows:
+    /// nova-ws asks for its `MessageHooks`. It is asked when the table is built.
+    fn extension(&self) -> Option<Extension> {
+        None
+    }
+
     /// What the plugin is, for people, and which plugins it needs before it. **Default:** the name
     /// of its type.
     fn info(&self) -> PluginInfo {
@@ -179,6 +186,7 @@ pub(crate) trait ErasedPlugin: Send + Sync {
     fn check(&self) -> Result<(), String>;
     fn init(&self, context: &PluginContext) -> Result<()>;
     fn stop(&self) -> BoxFuture<'_, ()>;
+    fn extension(&self) -> Option<Extension>;
     fn info(&self) -> PluginInfo;
 }
 
@@ -207,6 +215,10 @@ impl<P: Plugin> ErasedPlugin for P {
 
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(Plugin::stop(self))
+    }
+
+    fn extension(&self) -> Option<Extension> {
+        Plugin::extension(self)
     }
 
     fn info(&self) -> PluginInfo {

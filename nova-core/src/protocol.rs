@@ -4,10 +4,14 @@
 //! the request to the handler that the route names, and then, if the handler agrees, the raw
 //! connection. No frame type is known here.
 
+mod limits;
+mod route;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::HeaderMap;
@@ -19,6 +23,10 @@ use crate::reply::Reply;
 use crate::request::{Head, Request};
 use crate::stopping::Stopping;
 
+pub use limits::ProtocolLimits;
+pub(crate) use limits::{ErasedLimits, ReadLimits, read};
+pub use route::{Extension, ProtocolRoute};
+
 /// The handler of a route with a `protocol`.
 ///
 /// Register it with [`AppBuilder::protocol_handler`](crate::AppBuilder::protocol_handler), or
@@ -29,7 +37,29 @@ pub trait ProtocolHandler: Send + Sync + 'static {
     /// misses.
     fn claims(&self, head: &Head) -> bool;
 
-    /// Looks at the request, after the plugins, and says whether to switch protocols.
+    /// Whether it takes the connection away from HTTP. One that does not is asked for a `HEAD` too,
+    /// as an action for `GET` is. **Default:** `true`.
+    fn switches(&self) -> bool {
+        true
+    }
+
+    /// What answers one of the routes that name this handler, if that is not the handler itself: one
+    /// with the limits of the route, say. It is asked when the table is built and at each reload, once
+    /// for each route.
+    ///
+    /// # Errors
+    /// What is wrong with the route, lower case and without a full stop; it is told with the place of
+    /// the route.
+    fn for_route(
+        &self,
+        route: &ProtocolRoute<'_>,
+    ) -> std::result::Result<Option<Arc<dyn ProtocolHandler>>, String> {
+        let _ = route;
+        Ok(None)
+    }
+
+    /// Looks at the request, after the plugins, and says whether to switch protocols, or what the
+    /// answer is.
     ///
     /// # Errors
     /// An error is the answer, as it is when a controller returns it. So is a panic, as a 500.
@@ -46,6 +76,48 @@ pub enum Opening {
     Refused(Reply),
     /// 101 Switching Protocols (RFC 9110 §15.2.2), and then the connection is the handler's.
     Switch(Switch),
+    /// No switch: the client gets an answer that goes on for as long as something writes it.
+    Stream(Streaming),
+}
+
+/// An answer, and what writes its body.
+pub struct Streaming {
+    reply: Reply,
+    run: Box<dyn FnOnce(Stopping) -> BoxFuture<'static, ()> + Send>,
+}
+
+impl Streaming {
+    /// Answers with `reply`, whose body is a [`stream`](crate::stream()), and calls `run` in a task
+    /// of its own. The two share whatever `run` writes to.
+    ///
+    /// The stream is dropped when the client has gone, and when a plugin has changed the answer;
+    /// `run` is always called. It is told when the app stops, and should end the stream then: the
+    /// app waits for the answer as for any other. It is cut when `server.shutdown_drain_timeout` is
+    /// over.
+    pub fn new<F, Fut>(reply: Reply, run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Streaming {
+            reply,
+            run: Box::new(move |stopping| Box::pin(run(stopping))),
+        }
+    }
+
+    /// The answer, and the work.
+    pub(crate) fn begin(self, stopping: Stopping) -> (Reply, impl Future<Output = ()> + Send) {
+        let Streaming { reply, run } = self;
+        (reply, async move { run(stopping).await })
+    }
+}
+
+impl fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming")
+            .field("reply", &self.reply)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a connection goes on under another protocol.

@@ -8,6 +8,7 @@ mod group;
 mod handle;
 mod host;
 mod info;
+mod limits;
 mod names;
 mod path;
 mod pattern;
@@ -26,6 +27,7 @@ pub use group::{
 pub use handle::Router;
 pub(crate) use handle::Sources;
 pub use info::{NearRoute, RouteInfo};
+pub(crate) use limits::Limits;
 pub(crate) use path::{Endpoint, Target};
 pub(crate) use registry::{Registry, plugin_with_options, plugin_without_options};
 pub(crate) use status_page::StatusPage;

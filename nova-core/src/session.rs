@@ -27,6 +27,7 @@ use serde_json::value::RawValue;
 use crate::app::Shared;
 use crate::cookies;
 use crate::error::{Error, Result};
+pub(crate) use data::CSRF_TOKEN;
 use data::Data;
 pub use ended::SessionsEnded;
 use id::Id;
@@ -95,6 +96,20 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// Whether it is too late for a cookie.
     answered: AtomicBool,
+    /// What the store has said last.
+    seen: Mutex<Option<SeenSession>>,
+    /// Whether it is no longer the one that the request came with: somebody has logged in, or out.
+    changed_hands: AtomicBool,
+}
+
+/// A session as a request has [seen](Session::seen) it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SeenSession {
+    /// What the store knows it by.
+    pub key: SessionKey,
+    /// Who had logged in.
+    pub user: Option<String>,
 }
 
 /// What this request knows of the session.
@@ -130,6 +145,8 @@ impl Session {
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::default(),
             answered: AtomicBool::new(answered),
+            seen: Mutex::default(),
+            changed_hands: AtomicBool::new(false),
         }))
     }
 
@@ -228,14 +245,17 @@ impl Session {
     /// Begins or goes on as the session of `user`, whatever the app knows its users by, under a new
     /// id: who has seen the id before does not get in with it.
     ///
-    /// The values stay, as those of a cart, unless they are another user's. The session may last for
-    /// the whole `absolute_timeout` again.
+    /// The values stay, as those of a cart, unless they are another user's; the token of the `csrf`
+    /// plugin does not. The session may last for the whole `absolute_timeout` again. Open sockets of
+    /// who was logged in before hear of it as [`SessionsEnded`].
     ///
     /// # Errors
     /// 500 if the operating system gives no random numbers, or the answer has gone; and those of
     /// [all calls](Self).
     pub async fn log_in(&self, user: &str) -> Result<()> {
-        self.renew(Some(user)).await
+        self.renew(Some(user)).await?;
+        self.0.changed_hands.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Who has [logged in](Self::log_in), if anybody has.
@@ -248,23 +268,35 @@ impl Session {
     }
 
     /// Goes on under a new id, and makes the old one worthless. [`log_in`](Self::log_in) does it;
-    /// so should whatever else gives the client more rights.
+    /// so should whatever else gives the client more rights. Open sockets that belong to the old id
+    /// hear of it as [`SessionsEnded`].
     ///
     /// # Errors
-    /// Those of [`log_in`](Self::log_in).
+    /// 409 if another request has just done it, and those of [`log_in`](Self::log_in).
     pub async fn rotate(&self) -> Result<()> {
         self.renew(None).await
     }
 
-    /// Forgets everything, and takes the cookie away: a log-out.
+    /// Forgets everything, and takes the cookie away: a log-out. Open sockets of the user who had
+    /// logged in hear of it as [`SessionsEnded`].
     ///
     /// # Errors
-    /// Those of [all calls](Self).
+    /// 409 if the session has got another id while the request was on its way: it goes on, and the
+    /// client has to ask again. And those of [all calls](Self).
     pub async fn end(&self) -> Result<()> {
         let _turn = self.0.turn.lock().await;
-        if let Some(live) = self.live().await? {
-            self.sessions().end_one(live.id).await?;
-            *self.state() = State::Ended;
+        let live = match self.find().await? {
+            Found::Live(live) => live,
+            Found::Retired => return Err(overtaken()),
+            Found::None => return Ok(()),
+        };
+        let (user, key) = (live.user().map(str::to_owned), live.id.key());
+        if !self.sessions().end_live(*live).await? {
+            return Err(overtaken());
+        }
+        self.has_ended();
+        if let Some(user) = user {
+            self.tell(&SessionsEnded::one(&user, key));
         }
         Ok(())
     }
@@ -282,7 +314,7 @@ impl Session {
             return Err(Error::internal(nobody));
         };
         let ended = self.sessions().end_all_of(user, Some(id)).await?;
-        self.tell(user, Some(id.key()));
+        self.tell(&SessionsEnded::all_of(user, Some(id.key())));
         Ok(ended)
     }
 
@@ -297,9 +329,9 @@ impl Session {
         let is_own = matches!(self.live().await?, Some(live) if live.user() == Some(user));
         let ended = self.sessions().end_all_of(user, None).await?;
         if is_own {
-            *self.state() = State::Ended;
+            self.has_ended();
         }
-        self.tell(user, None);
+        self.tell(&SessionsEnded::all_of(user, None));
         Ok(ended)
     }
 
@@ -312,6 +344,15 @@ impl Session {
         Ok(self.live().await?.map(|live| live.id.key()))
     }
 
+    /// The session as it was when this request last asked for it, without asking the store again;
+    /// `None` if it has not asked, or if there was none.
+    ///
+    /// It tells whom an answer is for, and decides nothing: a session may have ended since.
+    pub fn seen(&self) -> Option<SeenSession> {
+        let seen = self.0.seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Changes the session, or begins it.
     async fn write(&self, change: impl Fn(&mut Data)) -> Result<()> {
         let _turn = self.0.turn.lock().await;
@@ -321,10 +362,7 @@ impl Session {
         };
         match found {
             Found::Live(_) => Ok(()),
-            Found::Retired => Err(Error::new(
-                409,
-                "the session has just changed: send the request again",
-            )),
+            Found::Retired => Err(overtaken()),
             Found::None => self.begin(None, change).await,
         }
     }
@@ -338,16 +376,24 @@ impl Session {
     async fn renew(&self, user: Option<&str>) -> Result<()> {
         self.may_have_a_cookie("gets a new id")?;
         let _turn = self.0.turn.lock().await;
-        let found = self.find().await?;
+        let mut found = self.find().await?;
         if let Found::Live(live) = found {
+            let (before, key) = (live.user().map(str::to_owned), live.id.key());
             if let Some(id) = self.sessions().rotate(*live, user).await? {
-                return self.give(id, "gets a new id").await;
+                self.give(id, "gets a new id").await?;
+                if let Some(before) = before {
+                    self.tell(&SessionsEnded::one(&before, key));
+                }
+                return Ok(());
             }
-        } else if matches!(found, Found::None) && user.is_none() {
-            return Ok(());
+            found = self.find().await?;
         }
-        // Where the answer with the new id was lost, whoever logs in tries again.
-        self.begin(user, |_| ()).await
+        match (user, found) {
+            // Where the answer with the new id was lost, whoever logs in tries again.
+            (Some(_), _) => self.begin(user, |_| ()).await,
+            (None, Found::None) => Ok(()),
+            (None, _) => Err(overtaken()),
+        }
     }
 
     /// Lets the answer bring this id.
@@ -375,6 +421,19 @@ impl Session {
 
     /// The session as it is now.
     async fn find(&self) -> Result<Found> {
+        let found = self.ask().await?;
+        let seen = match &found {
+            Found::Live(live) => Some(SeenSession {
+                key: live.id.key(),
+                user: live.user().map(str::to_owned),
+            }),
+            Found::Retired | Found::None => None,
+        };
+        *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok(found)
+    }
+
+    async fn ask(&self) -> Result<Found> {
         let state = self.state().clone();
         let (sent, known) = match state {
             State::Known(id) | State::New(id) => return self.sessions().find(id).await,
@@ -411,10 +470,25 @@ impl Session {
         }
     }
 
-    fn tell(&self, user: &str, kept: Option<SessionKey>) {
-        let ended = SessionsEnded::new(user, kept);
+    fn has_ended(&self) {
+        *self.state() = State::Ended;
+        self.0.changed_hands.store(true, Ordering::Release);
+    }
+
+    fn tell(&self, ended: &SessionsEnded) {
         let pubsub = &self.0.app.pubsub;
-        pubsub.broadcast(SessionsEnded::CHANNEL, SessionsEnded::TOPIC, &ended);
+        for channel in [
+            SessionsEnded::CHANNEL,
+            &SessionsEnded::channel_of(&ended.user),
+        ] {
+            pubsub.broadcast(channel, SessionsEnded::TOPIC, ended);
+        }
+    }
+
+    /// Whether somebody has logged in, or out, in this request: what was known of the session when it
+    /// came is not so any more.
+    pub(crate) fn has_changed_hands(&self) -> bool {
+        self.0.changed_hands.load(Ordering::Acquire)
     }
 
     /// What the answer sets, if it has to tell the client something. There is no other time.
@@ -435,6 +509,10 @@ impl Session {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn overtaken() -> Error {
+    Error::new(409, "the session has just changed: send the request again")
 }
 
 /// Without the id, which is a secret.

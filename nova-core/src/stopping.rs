@@ -3,9 +3,12 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Tells services and connections when the app stops. Clones tell the same.
@@ -17,6 +20,8 @@ struct Word {
     token: CancellationToken,
     /// The same, without a lock.
     is_said: AtomicBool,
+    /// When what has not ended is cut, once that is known.
+    cut_at: OnceLock<Instant>,
 }
 
 impl Stopping {
@@ -24,12 +29,25 @@ impl Stopping {
         Stopping(Arc::new(Word {
             token: CancellationToken::new(),
             is_said: AtomicBool::new(false),
+            cut_at: OnceLock::new(),
         }))
     }
 
     pub(crate) fn stop(&self) {
         self.0.is_said.store(true, Ordering::Release);
         self.0.token.cancel();
+    }
+
+    /// Says it with the time when what has not ended is cut.
+    pub(crate) fn stop_before(&self, cut_at: Instant) {
+        let _ = self.0.cut_at.set(cut_at); // the first word counts
+        self.stop();
+    }
+
+    /// How long the app still waits before it cuts what has not ended; `None` where nobody has said.
+    pub fn time_left(&self) -> Option<Duration> {
+        let cut_at = self.0.cut_at.get()?;
+        Some(cut_at.saturating_duration_since(Instant::now()))
     }
 
     /// Waits until the app stops; returns at once if it does already.

@@ -28,6 +28,7 @@
 //! These are tools for tests: what goes wrong in them panics, with a message that says what.
 
 mod session_store;
+mod stream;
 
 use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
@@ -45,6 +46,7 @@ use nova_pubsub::PubSub;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 pub use session_store::session_store;
+pub use stream::TestBody;
 use tokio::io::DuplexStream;
 
 use crate::app::{App, Shared};
@@ -246,6 +248,21 @@ impl TestRequest<'_> {
     /// If the app does not answer.
     pub async fn upgrade(self) -> Result<(TestResponse, Upgraded), TestResponse> {
         self.purpose.upgrade(self.parts).await
+    }
+
+    /// Sends it, and gives the answer when its head is there, with the body to be read as it comes.
+    /// Dropping that hangs up.
+    ///
+    /// # Panics
+    /// If the app does not answer.
+    pub async fn stream(self) -> (TestResponse, TestBody) {
+        let (parts, body) = self.purpose.send(self.parts).await.into_parts();
+        let answer = TestResponse {
+            status: parts.status,
+            headers: parts.headers,
+            body: Bytes::new(),
+        };
+        (answer, TestBody::new(body))
     }
 }
 

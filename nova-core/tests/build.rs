@@ -316,6 +316,10 @@ fn a_name_for_something_else_says_what_to_do() {
             "help: a similar name is registered: `ws`",
         ),
         (
+            r#"["/a", "chat", { protocol = "sse" }]"#,
+            "help: register the handler with `.event_source(\"chat\", …)` of the crate `nova-ws`",
+        ),
+        (
             r#"["/a", "chat", { protocol = "quic" }]"#,
             "help: the protocols are `ws` and `http`",
         ),
@@ -538,14 +542,15 @@ impl nova_core::Service for Idle {
 
 #[test]
 fn a_protocol_that_nobody_brought_names_the_crate_and_the_call() {
-    let app = App::builder().route(("/updates", "updates", protocol("ws")));
-    let told = app.build().unwrap_err().to_string();
+    for (name, call) in [("ws", "websocket"), ("sse", "event_source")] {
+        let app = App::builder().route(("/updates", "updates", protocol(name)));
+        let told = app.build().unwrap_err().to_string();
 
-    assert!(told.contains("no protocol is registered as `ws`"), "{told}");
-    assert!(
-        told.contains(".websocket(\"updates\", …)` of the crate `nova-ws`"),
-        "{told}"
-    );
+        let expected = format!("no protocol is registered as `{name}`");
+        assert!(told.contains(&expected), "{told}");
+        let expected = format!(".{call}(\"updates\", …)` of the crate `nova-ws`");
+        assert!(told.contains(&expected), "{told}");
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 use nova_core::testing::TestClient;
 use nova_core::{
-    Access, App, AppBuilder, Environment, Error, Flow, Group, Head, Plugin, Request, Response,
-    ResponseBody, Result, Security, methods, status, text,
+    Access, App, AppBuilder, CorsOptions, CorsPlugin, Environment, Error, Flow, Group, Head,
+    Plugin, Request, Response, ResponseBody, Result, Security, methods, status, text,
 };
 
 /// Writes down what happens, and does as it is told.
@@ -327,6 +327,46 @@ async fn a_reply_that_cannot_be_rendered_behind_the_controller_is_a_500() {
     let client = TestClient::new(app.build().unwrap());
 
     assert_eq!(client.get("/ends").await.status(), 500);
+}
+
+#[tokio::test]
+async fn an_error_behind_the_controller_keeps_what_earlier_plugins_have_said() {
+    let page = |_| async {
+        let reply = text("hello").header("etag", "\"1\"");
+        let reply = reply.header("cache-control", "max-age=60");
+        reply
+            .header("location", "/there")
+            .header("content-language", "en")
+    };
+    let failing: [(fn() -> Result<Flow>, u16); 2] = [
+        (|| Err(Error::new(503, "behind the controller")), 503),
+        (|| panic!("behind the controller"), 500),
+    ];
+    for (fails, status) in failing {
+        let cors = CorsPlugin::new(CorsOptions {
+            origins: vec!["https://app.example.com".to_owned()],
+            ..CorsOptions::default()
+        });
+        let group = Group::new()
+            .plugin("cors", cors)
+            .plugins(["correlation"])
+            .plugin("fails", FailsAfter(fails))
+            .route(("/", page));
+        let client = TestClient::new(App::builder().group(group).build().unwrap());
+        let request = client.get("/").header("origin", "https://app.example.com");
+        let response = request.await;
+
+        assert_eq!(response.status(), status);
+        let origin = response.header("access-control-allow-origin");
+        assert_eq!(origin, Some("https://app.example.com"));
+        assert!(response.header("x-correlation-id").is_some());
+        let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
+        assert_eq!(vary, ["accept", "origin"]);
+        for gone in ["etag", "location", "content-language"] {
+            assert_eq!(response.header(gone), None, "{gone} is about the page");
+        }
+        assert_ne!(response.header("cache-control"), Some("max-age=60"));
+    }
 }
 
 /// Says something of the answer that is not so, or makes it none.

@@ -28,6 +28,10 @@ async fn log_out(request: Request) -> Result<Reply> {
     Ok(redirect("/"))
 }
 
+async fn rotate(request: Request) -> Result<()> {
+    request.session().rotate().await
+}
+
 async fn forget(request: Request) -> Result<Reply> {
     request.session().remove("user").await?;
     Ok(status(204))
@@ -45,6 +49,7 @@ fn client() -> TestClient {
         .route(("/untouched", |_: Request| async { "x" }))
         .route(("/login", log_in))
         .route(("/logout", log_out))
+        .route(("/rotate", rotate))
         .route(("/forget", forget))
         .route(("/panic", log_in_and_panic));
     TestClient::new(App::builder().group(group).build().unwrap())
@@ -199,6 +204,49 @@ async fn a_request_that_a_login_overtakes_neither_fails_silently_nor_takes_its_p
         client.get("/").header("cookie", &before).await.text(),
         "null"
     );
+    assert_eq!(
+        client.get("/").header("cookie", &after).await.text(),
+        r#""ann""#
+    );
+}
+
+#[tokio::test]
+async fn a_log_out_that_a_rotation_overtakes_is_not_taken_for_done() {
+    let client = client();
+    let (_, before) = cookie(&client.get("/login").await);
+    let (_, after) = cookie(&client.get("/rotate").header("cookie", &before).await);
+
+    let late = client.get("/logout").header("cookie", &before).await;
+    assert_eq!(late.status(), 409);
+    assert_eq!(late.header("set-cookie"), None);
+
+    let again = client.get("/logout").header("cookie", &after).await;
+    assert!(cookie(&again).0.contains("Max-Age=0"));
+    assert_eq!(
+        client.get("/").header("cookie", &after).await.text(),
+        "null"
+    );
+}
+
+#[tokio::test]
+async fn who_logs_out_twice_at_once_is_logged_out() {
+    let client = client();
+    let (_, pair) = cookie(&client.get("/login").await);
+    for _ in 0..2 {
+        let response = client.get("/logout").header("cookie", &pair).await;
+        assert_eq!(response.status(), 302);
+    }
+}
+
+#[tokio::test]
+async fn of_two_rotations_the_second_leaves_the_cookie_of_the_first() {
+    let client = client();
+    let (_, before) = cookie(&client.get("/login").await);
+    let (_, after) = cookie(&client.get("/rotate").header("cookie", &before).await);
+
+    let second = client.get("/rotate").header("cookie", &before).await;
+    assert_eq!(second.status(), 409);
+    assert_eq!(second.header("set-cookie"), None);
     assert_eq!(
         client.get("/").header("cookie", &after).await.text(),
         r#""ann""#

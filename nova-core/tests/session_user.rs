@@ -5,9 +5,9 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
-use nova_core::pubsub::Received;
+use nova_core::pubsub::{Mailbox, Received};
 use nova_core::testing::{TestClient, TestResponse};
-use nova_core::{App, Group, Reply, Request, Result, SessionsEnded, json};
+use nova_core::{App, Group, Reply, Request, Result, SessionKey, SessionsEnded, json};
 use serde_json::{Value, json as value};
 
 async fn log_in(request: Request) -> Result<()> {
@@ -37,6 +37,18 @@ async fn end_all(request: Request) -> Result<Reply> {
     Ok(json(&request.session().end_all_of(&user).await?))
 }
 
+async fn end(request: Request) -> Result<()> {
+    request.session().end().await
+}
+
+async fn rotate(request: Request) -> Result<()> {
+    request.session().rotate().await
+}
+
+async fn key(request: Request) -> Result<Reply> {
+    Ok(json(&request.session().key().await?))
+}
+
 async fn flash(request: Request) -> Result<()> {
     let name: String = request.binding("name")?;
     request.session().flash(&name, &format!("a {name}")).await
@@ -51,6 +63,9 @@ fn client() -> TestClient {
         .route(("/", show))
         .route(("/login/{user}", log_in))
         .route(("/put/{name}", put))
+        .route(("/end", end))
+        .route(("/rotate", rotate))
+        .route(("/key", key))
         .route(("/end_others", end_others))
         .route(("/end_all/{user}", end_all))
         .route(("/flash/{name}", flash))
@@ -141,6 +156,55 @@ async fn a_user_ends_their_other_sessions_and_open_sockets_hear_of_it() {
     let ended = message.decode::<SessionsEnded>().unwrap();
     assert_eq!(ended.user, "ann");
     assert!(ended.kept.is_some());
+}
+
+/// The next that sockets hear.
+async fn told(mailbox: &mut Mailbox) -> SessionsEnded {
+    let Some(Received::Message(message)) = mailbox.recv().await else {
+        panic!("nobody was told");
+    };
+    SessionsEnded::clone(&message.decode::<SessionsEnded>().unwrap())
+}
+
+#[tokio::test]
+async fn sockets_hear_of_a_log_out_of_a_new_id_and_of_another_user_in_the_same_browser() {
+    let client = client();
+    let [mut here, mut there] = [(); 2].map(|()| Browser::of(&client));
+    let mut mailbox = client.pubsub().mailbox();
+    mailbox.join(SessionsEnded::CHANNEL);
+    here.get("/login/ann").await; // nobody was there before
+    there.get("/login/ann").await;
+    let other = serde_json::from_value(there.json("/key").await).unwrap();
+
+    for path in ["/rotate", "/login/bob", "/login/ann", "/end"] {
+        let user = here.json("/").await["user"].clone();
+        let key = serde_json::from_value(here.json("/key").await).unwrap();
+        here.get(path).await;
+        let ended = told(&mut mailbox).await;
+        let user = user.as_str().unwrap();
+        assert!(ended.includes(user, key), "{path}");
+        assert!(!ended.includes(user, other), "{path}");
+        assert!(!ended.includes("eve", key), "{path}");
+    }
+    here.get("/end").await;
+    assert!(mailbox.try_recv().is_none(), "there was none to end");
+}
+
+#[tokio::test]
+async fn of_all_sessions_of_a_user_but_one_that_one_is_not_included() {
+    let client = client();
+    let mut browser = Browser::of(&client);
+    browser.get("/login/ann").await;
+    let key: Option<SessionKey> = serde_json::from_value(browser.json("/key").await).unwrap();
+    let mut mailbox = client.pubsub().mailbox();
+    mailbox.join(SessionsEnded::CHANNEL);
+
+    browser.get("/end_others").await;
+    let others = told(&mut mailbox).await;
+    assert!(key.is_some() && !others.includes("ann", key));
+    assert!(others.includes("ann", None));
+    browser.get("/end_all/ann").await;
+    assert!(told(&mut mailbox).await.includes("ann", key));
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Mailbox {
     /// Joins `channel`: from now on, what anybody broadcasts there arrives here.
     ///
     /// Says whether the mailbox was not a member before; joining twice is one membership. After
-    /// [`PubSub::close`] nobody can join.
+    /// [`PubSub::close`] nobody can join, and nobody joins a channel without a name, `""`.
     pub fn join(&mut self, channel: &str) -> bool {
         if self.inbox.state().closed {
             return false;

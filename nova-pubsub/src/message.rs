@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::member::MemberId;
 use crate::payload::{DecodeError, Payload};
 
-/// One broadcast, as every member of the channel receives it.
+/// One broadcast, as every member of the channel receives it, or what was sent to one member alone.
 ///
 /// It has the five parts of Nova's `{nova_pubsub, Channel, Sender, Topic, Payload}`: the tag is
 /// this type. Cloning is one reference count.
@@ -46,12 +46,19 @@ impl Message {
         }))
     }
 
-    /// The channel that it was broadcast on.
+    /// The channel that it was broadcast on; empty if it was [sent](crate::PubSub::send_to) to one
+    /// member alone.
     pub fn channel(&self) -> &str {
         &self.0.channel
     }
 
-    /// Who broadcast it.
+    /// Whether it was [sent](crate::PubSub::send_to) to this member alone. No broadcast is: there is no
+    /// channel without a name.
+    pub fn is_direct(&self) -> bool {
+        self.0.channel.is_empty()
+    }
+
+    /// Who broadcast or sent it.
     pub fn sender(&self) -> MemberId {
         self.0.sender
     }

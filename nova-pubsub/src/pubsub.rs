@@ -39,7 +39,7 @@ pub struct PubSub {
     scope: Option<Arc<Scope>>,
 }
 
-/// What a broadcast did on this node. It may be ignored: no broadcast fails.
+/// What a broadcast did on this node, or what was sent to one member. It may be ignored: neither fails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -113,7 +113,7 @@ impl PubSub {
     }
 
     /// Sends `payload` to all members of `channel`, on all nodes, the sender included if it is
-    /// one.
+    /// one. A channel has a name: on `""` is nobody.
     ///
     /// The value is cloned once, or not at all when nobody is there; members on this node get
     /// that clone. It never waits and never fails: a member that is too slow loses its oldest
@@ -156,6 +156,43 @@ impl PubSub {
         T::Owned: Serialize + Send + Sync + 'static,
     {
         self.send(channel, topic, None, || Arc::new(payload.to_owned()))
+    }
+
+    /// Sends `payload` to one member alone, such as the [sender](Message::sender) of a message: the
+    /// Erlang of it is `Pid ! Message`. It needs to be on no channel; what it gets is
+    /// [direct](Message::is_direct), and in order with what this sender broadcasts.
+    ///
+    /// It never waits and never fails: where there is no such member any more, or where it is on
+    /// another node, `members` is 0.
+    ///
+    /// ```
+    /// # use nova_pubsub::{PubSub, Received};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let pubsub = PubSub::new();
+    /// let mut mailbox = pubsub.mailbox();
+    ///
+    /// pubsub.send_to(mailbox.id(), "greeting", "hello");
+    ///
+    /// let Some(Received::Message(message)) = mailbox.recv().await else {
+    ///     panic!("the mailbox has ended or lost something");
+    /// };
+    /// assert!(message.is_direct());
+    /// assert_eq!(*message.decode::<String>().unwrap(), "hello");
+    /// # }
+    /// ```
+    pub fn send_to<T>(&self, member: MemberId, topic: &str, payload: &T) -> Report
+    where
+        T: ToOwned + ?Sized,
+        T::Owned: Serialize + Send + Sync + 'static,
+    {
+        let Some(inbox) = self.registry.inbox(member) else {
+            return Report::default();
+        };
+        let payload = Arc::new(payload.to_owned());
+        let payload = Payload::new(payload, Arc::clone(&self.registry.counters));
+        let message = Message::new(Arc::from(""), self.sender, topic, payload);
+        Report::of(self.registry.deliver(&inbox, message))
     }
 
     /// The members of `channel` on all nodes, and whether every node has answered. Nobody there
@@ -226,7 +263,12 @@ impl PubSub {
         };
         let payload = Payload::new(value(), Arc::clone(&self.registry.counters));
         let message = Message::new(channel, self.sender, topic, payload);
-        let Dispatched { delivered, lost } = self.registry.dispatch(&message, except);
+        Report::of(self.registry.dispatch(&message, except))
+    }
+}
+
+impl Report {
+    fn of(Dispatched { delivered, lost }: Dispatched) -> Self {
         Report {
             members: delivered,
             lost,

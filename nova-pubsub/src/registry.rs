@@ -83,6 +83,11 @@ impl Registry {
         lock(&self.inboxes).remove(&inbox.id());
     }
 
+    /// The mailbox of `member`, if there still is one on this node.
+    pub(crate) fn inbox(&self, member: MemberId) -> Option<Arc<Inbox>> {
+        lock(&self.inboxes).get(&member).and_then(Weak::upgrade)
+    }
+
     /// The name of `channel` as it is kept, if anybody is there.
     pub(crate) fn open_channel(&self, channel: &str) -> Option<Arc<str>> {
         let channels = self.shard(channel);
@@ -91,10 +96,11 @@ impl Registry {
             .map(|(name, _)| Arc::clone(name))
     }
 
-    /// Adds `inbox`, and says whether it was not there before. Nobody joins a closed registry.
+    /// Adds `inbox`, and says whether it was not there before. Nobody joins a closed registry, nor a
+    /// channel without a name.
     pub(crate) fn join(&self, channel: &str, inbox: &Arc<Inbox>) -> bool {
         let mut channels = self.shard(channel);
-        if self.closed.load(Ordering::Acquire) {
+        if self.closed.load(Ordering::Acquire) || channel.is_empty() {
             return false;
         }
         if !channels.contains_key(channel) {
@@ -159,6 +165,18 @@ impl Registry {
         }
         wakers.into_iter().for_each(Waker::wake);
         done.lost = displaced.len();
+        self.counters.count_broadcast(done.delivered, done.lost);
+        done
+    }
+
+    /// Puts `message` into one inbox.
+    pub(crate) fn deliver(&self, inbox: &Inbox, message: Message) -> Dispatched {
+        let pushed = inbox.push(message);
+        let done = Dispatched {
+            delivered: usize::from(pushed.delivered),
+            lost: usize::from(pushed.displaced.is_some()),
+        };
+        pushed.waker.into_iter().for_each(Waker::wake);
         self.counters.count_broadcast(done.delivered, done.lost);
         done
     }

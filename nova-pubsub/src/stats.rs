@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Broadcasts that found at least one member.
+    /// Broadcasts that found at least one member, and messages sent to one that was there.
     pub broadcasts: u64,
     /// Messages put into mailboxes.
     pub delivered: u64,

@@ -251,3 +251,59 @@ async fn all_members_see_concurrent_broadcasts_in_the_same_order() {
         );
     }
 }
+
+#[test]
+fn what_is_sent_to_one_member_reaches_it_alone_and_in_order() {
+    let pubsub = PubSub::new();
+    let (mut ann, mut bob) = (member(&pubsub, "chat"), member(&pubsub, "chat"));
+    pubsub.broadcast("chat", "first", "hi");
+    assert_eq!(pubsub.send_to(ann.id(), "second", "psst").members, 1);
+    pubsub.broadcast("chat", "third", "hi");
+
+    let topics = |mailbox: &mut Mailbox| -> Vec<_> {
+        let messages = std::iter::from_fn(|| next(mailbox));
+        messages
+            .map(|message| (message.topic().to_owned(), message.is_direct()))
+            .collect()
+    };
+    let all = |topics: &[(&str, bool)]| -> Vec<(String, bool)> {
+        let owned = topics.iter();
+        owned
+            .map(|&(topic, direct)| (topic.to_owned(), direct))
+            .collect()
+    };
+    let expected = all(&[("first", false), ("second", true), ("third", false)]);
+    assert_eq!(topics(&mut ann), expected);
+    assert_eq!(topics(&mut bob), all(&[("first", false), ("third", false)]));
+}
+
+#[test]
+fn what_is_sent_to_a_member_that_has_gone_reaches_nobody() {
+    let pubsub = PubSub::new();
+    let mailbox = pubsub.mailbox();
+    let id = mailbox.id();
+    drop(mailbox);
+
+    assert_eq!(pubsub.send_to(id, "late", &()).members, 0);
+    assert_eq!(PubSub::new().send_to(id, "elsewhere", &()).members, 0);
+}
+
+#[test]
+fn a_full_mailbox_drops_its_oldest_for_what_is_sent_to_it_alone() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox_with_capacity(1);
+    pubsub.send_to(mailbox.id(), "first", &());
+    assert_eq!(pubsub.send_to(mailbox.id(), "second", &()).lost, 1);
+
+    assert!(matches!(mailbox.try_recv(), Some(Received::Lagged(1))));
+    assert_eq!(next(&mut mailbox).unwrap().topic(), "second");
+}
+
+#[test]
+fn there_is_no_channel_without_a_name() {
+    let pubsub = PubSub::new();
+    let mut mailbox = pubsub.mailbox();
+
+    assert!(!mailbox.join(""));
+    assert_eq!(pubsub.broadcast("", "x", &()).members, 0);
+}

@@ -1,8 +1,5 @@
 //! How a connection ends.
 
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tracing::warn;
 
 /// The most that the reason in a close frame can hold (RFC 6455 §5.5).
@@ -23,8 +20,8 @@ pub enum CloseReason {
     },
     /// The connection broke without a close frame.
     Disconnected,
-    /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007 or
-    /// 1009.
+    /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007, 1008
+    /// or 1009.
     Violation(String),
     /// The handler panicked with this message. The client was closed with 1011.
     Panicked(String),
@@ -33,15 +30,28 @@ pub enum CloseReason {
     TooSlow,
     /// The client answered no ping; no close frame was sent.
     Silent,
-    /// The app stops. The client was closed with 1001.
+    /// No message came or went for [`idle_timeout`](crate::WsLimits::idle_timeout). The client was
+    /// closed with 1001.
+    Idle,
+    /// Another part of the app closed it, by its [`Sender`](crate::Sender) or by
+    /// [`disconnect`](crate::disconnect), with this code and reason.
+    Ordered {
+        /// The code of the close frame.
+        code: u16,
+        /// The reason that the client was told.
+        reason: String,
+    },
+    /// The app stops. The client was closed with 1001 or 1012.
     Shutdown,
 }
 
-/// The code and text of a close frame to be sent.
+/// The code and text of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Close {
-    code: u16,
-    reason: String,
+pub struct Close {
+    /// Why (RFC 6455 §7.4).
+    pub code: u16,
+    /// The same for people, or nothing. It is 123 bytes at most.
+    pub reason: String,
 }
 
 impl Close {
@@ -49,8 +59,12 @@ impl Close {
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const PROTOCOL_ERROR: u16 = 1002;
     pub(crate) const NOT_UTF_8: u16 = 1007;
+    pub(crate) const POLICY: u16 = 1008;
     pub(crate) const TOO_LONG: u16 = 1009;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    pub(crate) const RESTART: u16 = 1012;
+    /// In the range of apps, and what 401 is to HTTP.
+    pub(crate) const LOGGED_OUT: u16 = 4401;
     pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
 
     pub(crate) fn new(code: u16, reason: &str) -> Self {
@@ -67,37 +81,19 @@ impl Close {
     /// A close with a code that the handler chose. One that must not be sent (RFC 6455 §7.4)
     /// is a mistake of the handler's: it is logged, and 1011 sent.
     pub(crate) fn chosen(code: u16, reason: &str) -> Self {
-        match code {
-            1000..=1003 | 1007..=1014 | 3000..=4999 => Close::new(code, reason),
-            _ => {
-                warn!("a handler closes with {code}, which no close frame can have; 1011 is sent");
-                Close::new(Close::INTERNAL_ERROR, "")
-            }
+        if Close::is_code(code) {
+            Close::new(code, reason)
+        } else {
+            warn!("a handler closes with {code}, which no close frame can have; 1011 is sent");
+            Close::new(Close::INTERNAL_ERROR, "")
         }
     }
 
-    pub(crate) fn into_frame(self) -> CloseFrame {
-        CloseFrame {
-            code: self.code.into(),
-            reason: self.reason.into(),
-        }
+    /// Whether a close frame can have this code: what RFC 6455 §7.4 and the registry that it
+    /// founds have a meaning for, or leave to libraries and apps.
+    pub(crate) fn is_code(code: u16) -> bool {
+        matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
-}
-
-/// What to tell the peer about `error` in what it sent, and the handler; `None` if the connection
-/// is gone.
-pub(crate) fn violation(error: &Error) -> Option<(Close, CloseReason)> {
-    let (code, told) = match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
-        Error::Protocol(_) => (Close::PROTOCOL_ERROR, "this is not as RFC 6455 has it"),
-        Error::Utf8(_) => (Close::NOT_UTF_8, "a text frame is not UTF-8"),
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            (Close::TOO_LONG, "the message is too long")
-        }
-        _ => return None,
-    };
-    let reason = CloseReason::Violation(error.to_string());
-    Some((Close::new(code, told), reason))
 }
 
 #[cfg(test)]

@@ -1,22 +1,41 @@
 //! The connection, as its handler sees it.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use nova_core::pubsub::{Mailbox, MemberId, PubSub};
+use nova_core::{Error, Request, Result, SeenSession, SessionKey, SessionsEnded};
+
+use crate::handshake::offered;
+use crate::sender::{self, Sender};
 
 /// How many messages may wait for a connection whose handler is busy. A burst should fit; the
 /// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
 /// behind this.
 const MAILBOX_CAPACITY: usize = 16_384;
 
-/// One client's connection: what it has joined, and who it is when it broadcasts.
+/// One client's connection: what it has joined, who is there, and who it is when it broadcasts.
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) mailbox: Mailbox,
+    path: Box<str>,
+    client_ip: Option<IpAddr>,
+    user: Option<Arc<str>>,
+    session: Option<SeenSession>,
+    pub(crate) offered: Box<[String]>,
+    pub(crate) protocol: Option<Box<str>>,
 }
 
 impl Connection {
-    pub(crate) fn new(pubsub: &PubSub) -> Self {
+    pub(crate) fn new(request: &Request) -> Self {
         Connection {
-            mailbox: pubsub.mailbox_with_capacity(MAILBOX_CAPACITY),
+            mailbox: request.pubsub().mailbox_with_capacity(MAILBOX_CAPACITY),
+            path: request.path().into(),
+            client_ip: request.client_ip(),
+            user: None,
+            session: None,
+            offered: offered(request.headers()).collect(),
+            protocol: None,
         }
     }
 
@@ -41,5 +60,79 @@ impl Connection {
     /// The pub/sub, with this connection as the sender.
     pub fn pubsub(&self) -> &PubSub {
         self.mailbox.pubsub()
+    }
+
+    /// A way to this connection, for other tasks.
+    pub fn sender(&self) -> Sender {
+        Sender::new(self.pubsub().clone(), self.id())
+    }
+
+    /// The path of the request that opened the connection.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The address of the client, as the request [had](nova_core::Head::client_ip) it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.client_ip
+    }
+
+    /// The sub-protocols that the client offers, in its order.
+    pub fn offered_protocols(&self) -> impl Iterator<Item = &str> {
+        self.offered.iter().map(String::as_str)
+    }
+
+    /// The sub-protocol that was chosen. In `init`, it is the one that the limits
+    /// [have](crate::WsLimits::protocols) chosen.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// Who is there: [`set_user`](Self::set_user) has said so, or the session in which they had
+    /// logged in, from after `init` on.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
+    /// for users who log in otherwise than by a session. Called again, it forgets the one before.
+    pub fn set_user(&mut self, user: &str) {
+        if let Some(before) = self.user.replace(user.into())
+            && self.session_user() != Some(&before)
+        {
+            self.mailbox.leave(&SessionsEnded::channel_of(&before));
+        }
+        self.mailbox.join(&SessionsEnded::channel_of(user));
+    }
+
+    /// The session that the connection was opened with, if the security function or `init` has asked
+    /// for it. When it [ends](nova_core::SessionsEnded) by a log-out, in this browser or everywhere,
+    /// the connection is closed with 4401.
+    pub fn session(&self) -> Option<&SessionKey> {
+        self.session.as_ref().map(|session| &session.key)
+    }
+
+    pub(crate) fn session_user(&self) -> Option<&str> {
+        self.session.as_ref()?.user.as_deref()
+    }
+
+    /// Lets the connection hear of the end of the session that somebody has asked for, if that has
+    /// not come already: then it is a 401.
+    pub(crate) async fn hear_of_its_session(&mut self, request: &Request) -> Result<()> {
+        let session = request.session();
+        let Some(seen) = session.seen() else {
+            return Ok(());
+        };
+        self.mailbox.join(&sender::of_session(&seen.key));
+        if let Some(user) = &seen.user {
+            self.mailbox.join(&SessionsEnded::channel_of(user));
+            self.user.get_or_insert_with(|| user.as_str().into());
+        }
+        let is_live = session.key().await? == Some(seen.key);
+        self.session = Some(seen);
+        match is_live {
+            true => Ok(()),
+            false => Err(Error::from_status(401)),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages of the WebSocket protocol, whole.
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use bytestring::ByteString;
 
 /// A text or binary message. Fragments arrive put together; cloning is one reference count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,14 +9,14 @@ pub struct Frame(Data);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Data {
-    Text(Utf8Bytes),
+    Text(ByteString),
     Binary(Bytes),
 }
 
 impl Frame {
     /// A text frame.
     pub fn text(text: impl Into<String>) -> Self {
-        Frame(Data::Text(text.into().into()))
+        Frame::from(ByteString::from(text.into()))
     }
 
     /// A binary frame.
@@ -52,20 +52,11 @@ impl Frame {
     pub fn is_binary(&self) -> bool {
         matches!(self.0, Data::Binary(_))
     }
+}
 
-    /// The frame in a message; `None` for pings, pongs and closes.
-    pub(crate) fn from_message(message: Message) -> Option<Self> {
-        match message {
-            Message::Text(text) => Some(Frame(Data::Text(text))),
-            Message::Binary(bytes) => Some(Frame(Data::Binary(bytes))),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn into_message(self) -> Message {
-        match self.0 {
-            Data::Text(text) => Message::Text(text),
-            Data::Binary(bytes) => Message::Binary(bytes),
-        }
+/// A text frame.
+impl From<ByteString> for Frame {
+    fn from(text: ByteString) -> Self {
+        Frame(Data::Text(text))
     }
 }

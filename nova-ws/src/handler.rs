@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use nova_core::pubsub::Message;
 use nova_core::{BoxFuture, Reply, Request, Result, panic};
 use tracing::{error, warn};
@@ -43,6 +44,9 @@ use crate::outcome::{Outcome, ok};
 /// }
 /// ```
 ///
+/// The callbacks, in the order of a connection's life: `init` before the upgrade, `started` after it,
+/// `handle`, `ping` and `info` as things come, and `terminate`.
+///
 /// While a callback waits, what was sent before still leaves, but nothing is read: frames and pings
 /// of the client wait, and that it is gone is noticed later. Long work belongs in a task of its
 /// own, which broadcasts its result.
@@ -73,7 +77,13 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
         async { Ok(Accept::Yes) }
     }
 
-    /// Answers a text or binary frame of the client's. Pings are answered before.
+    /// Begins: what it returns is the first that the client gets. Messages of channels come after.
+    fn started(&mut self, conn: &mut Connection) -> impl Future<Output = Outcome> + Send {
+        let _ = conn;
+        async { ok() }
+    }
+
+    /// Answers a text or binary frame of the client's.
     fn handle(
         &mut self,
         frame: Frame,
@@ -83,8 +93,19 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
         async { ok() }
     }
 
+    /// Looks at a ping of the client's, which has been answered. For handlers that want to know
+    /// how the client is.
+    fn ping(
+        &mut self,
+        payload: Bytes,
+        conn: &mut Connection,
+    ) -> impl Future<Output = Outcome> + Send {
+        let _ = (payload, conn);
+        async { ok() }
+    }
+
     /// Answers what comes from inside the app, for this one connection: the messages that
-    /// [`shared`](Self::shared) hands on.
+    /// [`shared`](Self::shared) hands on, and what is [sent](crate::Sender::send) to it alone.
     ///
     /// While it waits, later messages of this connection wait too: frames leave in the order of
     /// the messages that they are for.
@@ -123,6 +144,10 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
 pub enum Accept {
     /// It does.
     Yes,
+    /// It does, and they speak this sub-protocol, in place of the one that the limits have chosen.
+    /// It is one of those that the client [offers](Connection::offered_protocols): any other is a
+    /// mistake of the handler's, and the client gets a 500.
+    Protocol(String),
     /// It does not, and this is the answer: `Accept::Refuse(status(401))`.
     Refuse(Reply),
 }
@@ -133,6 +158,9 @@ pub enum Accept {
 pub enum Info {
     /// A message of a channel that the connection has joined.
     Published(Message),
+    /// What was sent to this connection alone, by its [`Sender`](crate::Sender) or
+    /// [`PubSub::send_to`](nova_core::pubsub::PubSub::send_to).
+    Sent(Message),
 }
 
 /// What all connections of a handler do with a message: see [`WebSocket::shared`].
@@ -173,7 +201,9 @@ pub(crate) trait ErasedHandler: Send + Sync {
         request: &'a Request,
         conn: &'a mut Connection,
     ) -> BoxFuture<'a, Result<Accept>>;
+    fn started<'a>(&'a mut self, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
     fn handle<'a>(&'a mut self, frame: Frame, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
+    fn ping<'a>(&'a mut self, payload: Bytes, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
     fn info<'a>(&'a mut self, info: Info, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
     /// The one [`Shared`] of this message and handler type.
     fn shared(&self, message: &Message) -> Arc<Shared>;
@@ -198,6 +228,14 @@ impl<H: WebSocket> ErasedHandler for H {
         conn: &'a mut Connection,
     ) -> BoxFuture<'a, Result<Accept>> {
         Box::pin(WebSocket::init(self, request, conn))
+    }
+
+    fn started<'a>(&'a mut self, conn: &'a mut Connection) -> BoxFuture<'a, Outcome> {
+        Box::pin(WebSocket::started(self, conn))
+    }
+
+    fn ping<'a>(&'a mut self, payload: Bytes, conn: &'a mut Connection) -> BoxFuture<'a, Outcome> {
+        Box::pin(WebSocket::ping(self, payload, conn))
     }
 
     fn handle<'a>(&'a mut self, frame: Frame, conn: &'a mut Connection) -> BoxFuture<'a, Outcome> {

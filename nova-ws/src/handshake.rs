@@ -6,6 +6,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use nova_core::{Head, Reply, status};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::limits::{InForce, is_token};
+use crate::open::TooMany;
+
 /// Whether the client asks for a WebSocket at all.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, header::UPGRADE, "websocket")
@@ -18,11 +21,13 @@ pub(crate) enum Refusal {
     Version,
     Key,
     Origin,
+    Protocol,
+    TooMany(TooMany),
 }
 
 impl Refusal {
     /// What the client is told: 426 is RFC 9110 §15.5.22.
-    pub(crate) fn reply(self) -> Reply {
+    pub(crate) fn reply(self, limits: &InForce) -> Reply {
         match self {
             Refusal::NoUpgrade => status(426)
                 .text("this is a WebSocket: connect with `ws://`")
@@ -35,12 +40,22 @@ impl Refusal {
                 status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
             }
             Refusal::Origin => status(403).text("WebSockets are for pages of this origin"),
+            Refusal::Protocol => {
+                let spoken = limits.protocols.join("`, `");
+                status(400).text(format!("the sub-protocols here are `{spoken}`"))
+            }
+            Refusal::TooMany(TooMany::InAll) => status(503)
+                .text("too many connections are open: try again later")
+                .header(header::RETRY_AFTER, "10"),
+            Refusal::TooMany(TooMany::FromThere) => status(429)
+                .text("too many connections are open from your address")
+                .header(header::RETRY_AFTER, "10"),
         }
     }
 }
 
 /// The headers of the 101, or what is wrong.
-pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Refusal> {
+pub(crate) fn accept(head: &Head, limits: &InForce) -> Result<HeaderMap, Refusal> {
     let headers = head.headers();
     if !is_upgrade(headers) || !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(Refusal::NoUpgrade);
@@ -49,7 +64,7 @@ pub(crate) fn accept(head: &Head) -> Result<HeaderMap, Refusal> {
         return Err(Refusal::Version);
     }
     let key = key(headers).ok_or(Refusal::Key)?;
-    if !same_origin(head) {
+    if !is_welcome(head, &limits.origins) {
         return Err(Refusal::Origin);
     }
     let mut accepted = HeaderMap::new();
@@ -70,16 +85,31 @@ fn key(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// Browsers send the origin of the page (RFC 6455 §10.2), and other clients none. Without this
 /// check, any page could talk to the app with the cookies of whoever looks at it.
-fn same_origin(head: &Head) -> bool {
+fn is_welcome(head: &Head, listed: &[String]) -> bool {
     let headers = head.headers();
     if !headers.contains_key(header::ORIGIN) {
         return true;
     }
-    let origin = single(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
-    match (origin, single(headers, header::HOST)) {
+    let origin = single(headers, header::ORIGIN);
+    let is_listed = |origin: &str| {
+        let same = |one: &String| one == "*" || one.eq_ignore_ascii_case(origin);
+        listed.iter().any(same)
+    };
+    let is_own = |origin: &str| match (origin.split_once("://"), single(headers, header::HOST)) {
         (Some((_, authority)), Some(host)) => authority.eq_ignore_ascii_case(host),
         _ => false,
-    }
+    };
+    origin.is_some_and(|origin| is_own(origin) || is_listed(origin))
+}
+
+/// The sub-protocols that the client offers (RFC 6455 §11.3.4).
+pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let names = lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','));
+    let names = names.map(str::trim).filter(|name| is_token(name));
+    names.map(str::to_owned)
 }
 
 /// The value of a header that stands once.

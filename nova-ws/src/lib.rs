@@ -53,21 +53,32 @@
 //! ```
 //!
 //! # Limits
-//! A message or frame of a client's is at most 64 KiB (close code 1009 otherwise). What waits for
-//! a client that does not read is at most 1 MiB, or one frame that is longer; what waits while a
-//! handler is busy is at most 16,384 messages. Then the connection is closed with 1013. Every 25 s
-//! a client is pinged, and it is gone when nothing comes from it in the 20 s after that; one that
-//! only listens stays for ever. An `Origin` other than the `Host` is refused with 403 (RFC 6455
-//! §10.2); clients that are no browsers send none.
+//! Unless [`WsLimits`] says otherwise: a message or frame of a client's is at most 64 KiB (close code
+//! 1009 otherwise); what waits for a client that does not read is at most 1 MiB, or one frame that is
+//! longer; what waits while a handler is busy is at most 16,384 messages, always. Then the connection
+//! is closed with 1013. Every 25 s a client is pinged, and it is gone when nothing comes from it in
+//! the 20 s after that; one that only listens stays for ever. An `Origin` other than the `Host` is
+//! refused with 403 (RFC 6455 §10.2); clients that are no browsers send none.
 
 mod close;
+#[doc(hidden)] // private, but for the fuzz target `frames`
+pub mod codec;
 mod connection;
+mod crowd;
+mod end;
 mod frame;
 mod handler;
 mod handshake;
+mod heartbeat;
+mod hooks;
+mod limits;
+mod open;
 mod outcome;
+mod pace;
 mod register;
+mod sender;
 mod session;
+pub mod sse;
 pub mod testing;
 mod wire;
 
@@ -75,5 +86,8 @@ pub use close::CloseReason;
 pub use connection::Connection;
 pub use frame::Frame;
 pub use handler::{Accept, Info, Shared, WebSocket};
+pub use hooks::{MessageFlow, MessagePlugin, message_hooks};
+pub use limits::WsLimits;
 pub use outcome::{Outcome, ok, replies, reply, stop, stop_with};
 pub use register::AppBuilderExt;
+pub use sender::{Sender, Whom, disconnect};

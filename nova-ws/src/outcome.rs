@@ -9,6 +9,7 @@ use crate::frame::Frame;
 pub struct Outcome {
     pub(crate) frames: Vec<Frame>,
     pub(crate) stop: Option<Close>,
+    pub(crate) hibernate: bool,
 }
 
 /// Goes on, and sends nothing.
@@ -26,6 +27,7 @@ pub fn replies(frames: impl IntoIterator<Item = Frame>) -> Outcome {
     Outcome {
         frames: frames.into_iter().collect(),
         stop: None,
+        hibernate: false,
     }
 }
 
@@ -39,16 +41,40 @@ pub fn stop() -> Outcome {
 /// Codes of an app's own are 4000 to 4999. A code that no close frame can have is logged and sent
 /// as 1011; a reason is cut after 123 bytes.
 pub fn stop_with(code: u16, reason: &str) -> Outcome {
-    Outcome {
-        frames: Vec::new(),
-        stop: Some(Close::chosen(code, reason)),
-    }
+    ok().and_stop_with(code, reason)
 }
 
 impl Outcome {
     /// Sends the frames, and then closes the connection normally.
-    pub fn and_stop(mut self) -> Self {
-        self.stop = Some(Close::new(Close::NORMAL, ""));
+    pub fn and_stop(self) -> Self {
+        self.and_stop_with(Close::NORMAL, "")
+    }
+
+    /// Sends the frames, and then closes the connection as [`stop_with`] does.
+    pub fn and_stop_with(mut self, code: u16, reason: &str) -> Self {
+        self.stop = Some(Close::chosen(code, reason));
         self
+    }
+
+    /// Sends the frames, and gives the connection's buffers back: for one that will be silent for
+    /// long after a long message. The next message takes what it needs.
+    pub fn and_hibernate(mut self) -> Self {
+        self.hibernate = true;
+        self
+    }
+
+    /// What is sent, in this order.
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// What is sent, to be changed.
+    pub fn frames_mut(&mut self) -> &mut Vec<Frame> {
+        &mut self.frames
+    }
+
+    /// Whether the connection is closed after the frames.
+    pub fn is_stop(&self) -> bool {
+        self.stop.is_some()
     }
 }

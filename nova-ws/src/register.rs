@@ -1,14 +1,25 @@
 //! The way from an app to its handlers: nova-core's extension point for protocols.
 
-use http::HeaderMap;
-use nova_core::{AppBuilder, BoxFuture, Head, Opening, ProtocolHandler, Request, Result, Switch};
+use std::io;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, header};
+use nova_core::{
+    AppBuilder, BoxFuture, Error, Head, Opening, ProtocolHandler, ProtocolRoute, Request, Result,
+    Switch,
+};
 
 use crate::connection::Connection;
+use crate::crowd::Crowd;
 use crate::handler::{Accept, ErasedHandler, WebSocket};
-use crate::handshake;
+use crate::handshake::{self, Refusal};
+use crate::hooks::{Hook, Hooks};
+use crate::limits::{InForce, WsLimits};
+use crate::open::Permit;
 use crate::session::Accepted;
+use crate::sse::{self, EventSource};
 
-/// Adds WebSocket handlers to an app.
+/// Adds WebSocket handlers and sources of events to an app.
 pub trait AppBuilderExt {
     /// Registers a handler; routes with `protocol = "ws"` name it.
     ///
@@ -29,51 +40,155 @@ pub trait AppBuilderExt {
     #[must_use]
     #[track_caller]
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self;
+
+    /// Registers a source of events; routes with `protocol = "sse"` name it.
+    ///
+    /// ```
+    /// use nova_core::{App, protocol};
+    /// use nova_ws::AppBuilderExt;
+    /// use nova_ws::sse::EventSource;
+    ///
+    /// #[derive(Clone)]
+    /// struct Silent;
+    /// impl EventSource for Silent {}
+    ///
+    /// let app = App::builder()
+    ///     .event_source("silent", Silent)
+    ///     .route(("/silent", "silent", protocol("sse")))
+    ///     .build()
+    ///     .unwrap();
+    /// ```
+    #[must_use]
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self;
 }
 
 impl AppBuilderExt for AppBuilder {
     #[track_caller]
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self {
-        let prototype = Box::new(handler);
-        self.protocol_handler("ws", name, Prototype(prototype))
+        let handler: Arc<dyn ErasedHandler> = Arc::new(handler);
+        self.protocol_limits::<WsLimits>()
+            .protocol_handler("ws", name, Prototype(handler))
+    }
+
+    #[track_caller]
+    fn event_source(self, name: &str, handler: impl EventSource) -> Self {
+        self.protocol_handler("sse", name, sse::Prototype::new(handler))
     }
 }
 
 /// The registered handler, of which each connection gets a clone.
-struct Prototype(Box<dyn ErasedHandler>);
+struct Prototype(Arc<dyn ErasedHandler>);
 
 impl ProtocolHandler for Prototype {
     fn claims(&self, head: &Head) -> bool {
         handshake::is_upgrade(head.headers())
     }
 
+    fn for_route(
+        &self,
+        route: &ProtocolRoute<'_>,
+    ) -> std::result::Result<Option<Arc<dyn ProtocolHandler>>, String> {
+        Ok(Some(Arc::new(Sockets {
+            handler: Arc::clone(&self.0),
+            route: Arc::new(Route {
+                name: route.info().path.as_str().into(),
+                limits: InForce::of(route),
+                hooks: Hooks(route.extensions::<Hook>().collect()),
+                crowd: Crowd::default(),
+            }),
+        })))
+    }
+
+    /// No route has this one: each has its own.
+    fn open(&self, _request: Request) -> BoxFuture<'_, Result<Opening>> {
+        Box::pin(async { Err(Error::from_status(500)) })
+    }
+}
+
+/// The connections of one route.
+struct Sockets {
+    handler: Arc<dyn ErasedHandler>,
+    route: Arc<Route>,
+}
+
+/// What the connections of a route have in common.
+pub(crate) struct Route {
+    /// Its path, for the log.
+    pub(crate) name: Box<str>,
+    pub(crate) limits: InForce,
+    pub(crate) hooks: Hooks,
+    pub(crate) crowd: Crowd,
+}
+
+impl ProtocolHandler for Sockets {
+    fn claims(&self, head: &Head) -> bool {
+        handshake::is_upgrade(head.headers())
+    }
+
     fn open(&self, request: Request) -> BoxFuture<'_, Result<Opening>> {
         Box::pin(async move {
-            match handshake::accept(&request) {
-                Ok(headers) => self.init(request, headers).await,
-                Err(refusal) => Ok(Opening::Refused(refusal.reply())),
+            let limits = &self.route.limits;
+            let headers = match handshake::accept(&request, limits) {
+                Ok(headers) => headers,
+                Err(refusal) => return Ok(Opening::Refused(refusal.reply(limits))),
+            };
+            match limits.admit(request.client_ip()) {
+                Ok(permits) => self.init(request, headers, permits).await,
+                Err(too_many) => {
+                    let refusal = Refusal::TooMany(too_many);
+                    Ok(Opening::Refused(refusal.reply(limits)))
+                }
             }
         })
     }
 }
 
-impl Prototype {
-    async fn init(&self, request: Request, headers: HeaderMap) -> Result<Opening> {
-        let mut handler = self.0.clone_boxed();
-        let mut conn = Connection::new(request.pubsub());
+impl Sockets {
+    async fn init(
+        &self,
+        request: Request,
+        mut headers: HeaderMap,
+        permits: Vec<Permit>,
+    ) -> Result<Opening> {
+        let limits = &self.route.limits;
+        let mut handler = self.handler.clone_boxed();
+        let mut conn = Connection::new(&request);
+        let mut spoken = limits.protocols.iter();
+        let common = spoken.find(|name| conn.offered.contains(name));
+        conn.protocol = common.map(|name| name.as_str().into());
         match handler.init(&request, &mut conn).await? {
-            Accept::Refuse(reply) => Ok(Opening::Refused(reply)),
-            Accept::Yes => {
-                // The request is dropped here: its headers would hold hyper's buffer for as long
-                // as the connection lasts.
-                let accepted = Accepted {
-                    handler,
-                    conn,
-                    path: request.path().into(),
-                };
-                let run = |upgraded| accepted.run(upgraded);
-                Ok(Opening::Switch(Switch::new(headers, run)))
+            Accept::Refuse(reply) => return Ok(Opening::Refused(reply)),
+            Accept::Protocol(name) if !conn.offered.contains(&name) => {
+                let mistake = format!(
+                    "`init` chooses the sub-protocol `{name}`, which the client does not offer"
+                );
+                return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
+            Accept::Protocol(name) => conn.protocol = Some(name.into()),
+            Accept::Yes => {}
         }
+        match &conn.protocol {
+            Some(name) => {
+                let name = HeaderValue::from_str(name)?;
+                headers.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+            }
+            None if !limits.protocols.is_empty() && !conn.offered.is_empty() => {
+                return Ok(Opening::Refused(Refusal::Protocol.reply(limits)));
+            }
+            None => {}
+        }
+        conn.hear_of_its_session(&request).await?;
+        conn.offered = Box::default(); // may be tokens, which need not stay
+        // The request is dropped here: its headers would hold hyper's buffer for as long as the
+        // connection lasts.
+        let accepted = Accepted {
+            handler,
+            conn,
+            route: Arc::clone(&self.route),
+            permits,
+        };
+        let run = |upgraded| accepted.run(upgraded);
+        Ok(Opening::Switch(Switch::new(headers, run)))
     }
 }

@@ -1,85 +1,42 @@
 //! The life of one connection after the upgrade.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, Upgraded, panic};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_tungstenite::tungstenite;
 use tracing::{debug, error};
 
-use crate::close::{Close, CloseReason, violation};
+use crate::close::{Close, CloseReason};
+use crate::codec;
 use crate::connection::Connection;
+use crate::end::End;
 use crate::frame::Frame;
 use crate::handler::{ErasedHandler, Info, Shared};
+use crate::heartbeat::Heartbeat;
+use crate::hooks::MessageFlow;
+use crate::open::Permit;
 use crate::outcome::Outcome;
-use crate::wire::{SendError, Wire};
+use crate::pace::Pace;
+use crate::register::Route;
+use crate::sender::{self, Control};
+use crate::wire::Wire;
 
-/// How often a client is pinged.
-const PING_EVERY: Duration = Duration::from_secs(25);
-/// How long after a ping something has to come from the client.
-const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// How long a callback may go on when the app stops, before it is dropped.
 const CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// How many messages are sent before the socket is looked at again.
 const MESSAGES_AT_ONCE: usize = 64;
 
-/// One connection and its handler.
-struct Session<'a> {
-    handler: &'a mut dyn ErasedHandler,
-    conn: &'a mut Connection,
-    path: &'a str,
-    stopping: Stopping,
-}
-
-/// How a connection ends, towards the client and towards the handler.
-struct End {
-    close: Option<Close>,
-    reason: CloseReason,
-}
-
-impl End {
-    fn with(code: u16, text: &str, reason: CloseReason) -> Self {
-        End {
-            close: Some(Close::new(code, text)),
-            reason,
-        }
-    }
-
-    fn without_close(reason: CloseReason) -> Self {
-        End {
-            close: None,
-            reason,
-        }
-    }
-}
-
-impl From<SendError> for End {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Full => too_slow(),
-            SendError::Gone => End::without_close(CloseReason::Disconnected),
-        }
-    }
-}
-
-fn too_slow() -> End {
-    let text = "the connection fell behind";
-    End::with(Close::TRY_AGAIN_LATER, text, CloseReason::TooSlow)
-}
-
-fn shutdown() -> End {
-    End::with(Close::GOING_AWAY, "the server stops", CloseReason::Shutdown)
-}
-
 /// What `init` has accepted, before there is a connection.
 pub(crate) struct Accepted {
     pub(crate) handler: Box<dyn ErasedHandler>,
     pub(crate) conn: Connection,
-    /// The path of the request, for the log.
-    pub(crate) path: Box<str>,
+    pub(crate) route: Arc<Route>,
+    /// Let go of at the end.
+    pub(crate) permits: Vec<Permit>,
 }
 
 impl Accepted {
@@ -88,65 +45,128 @@ impl Accepted {
         let Accepted {
             mut handler,
             mut conn,
-            path,
+            route,
+            permits: _permits,
         } = self;
+        let name = &*route.name;
         let reason = match upgraded {
             Ok(upgraded) => {
                 let mut session = Session {
                     handler: &mut *handler,
                     conn: &mut conn,
-                    path: &path,
+                    route: &route,
                     stopping: upgraded.stopping(),
+                    heartbeat: Heartbeat::new(&route.limits),
+                    pace: route.limits.messages_per_second.map(Pace::new),
                 };
                 session.talk(upgraded).await
             }
             Err(error) => {
-                debug!(path, "no upgrade: {error}");
+                debug!(route = name, "no upgrade: {error}");
                 CloseReason::Disconnected
             }
         };
         conn.mailbox.leave_all();
-        debug!(path, ?reason, "a WebSocket ended");
+        debug!(
+            route = name,
+            path = conn.path(),
+            ?reason,
+            "a WebSocket ended"
+        );
         let terminate = async { handler.terminate(&reason, &mut conn).await };
         if let Err(panic) = panic::catch(terminate).await {
-            error!(path, "`terminate` panicked: {panic}");
+            error!(
+                route = name,
+                path = conn.path(),
+                "`terminate` panicked: {panic}"
+            );
+        }
+        for hook in route.hooks.iter() {
+            let closed = async { hook.connection_closed(&reason, &conn).await };
+            if let Err(panic) = panic::catch(closed).await {
+                error!(
+                    route = name,
+                    "`connection_closed` of a plugin panicked: {panic}"
+                );
+            }
         }
     }
 }
 
+/// One connection and its handler.
+struct Session<'a> {
+    handler: &'a mut dyn ErasedHandler,
+    conn: &'a mut Connection,
+    route: &'a Route,
+    stopping: Stopping,
+    heartbeat: Heartbeat,
+    /// The pace that the client has to keep.
+    pace: Option<Pace>,
+}
+
 impl Session<'_> {
     async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
-        let mut wire = Wire::new(upgraded).await;
+        let _in_crowd = self.route.crowd.enter();
+        let mut wire = Wire::new(upgraded, self.route.limits.codec);
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
         match close {
             Some(close) => wire.close(close).await,
-            None if matches!(reason, CloseReason::Remote { .. }) => wire.closed_by_client().await,
+            None if matches!(reason, CloseReason::Remote { .. }) => wire.see_off().await,
             None => drop(wire),
         }
         reason
     }
 
     async fn until_end(&mut self, wire: &mut Wire) -> End {
-        let mut heartbeat = Heartbeat::new();
+        if let Err(end) = self.started(wire).await {
+            return end;
+        }
+        // When the turn of this connection comes, once the app stops.
+        let mut leaves: Option<Instant> = None;
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
             }
+            let due = self.heartbeat.due();
             let step = tokio::select! {
                 biased;
-                () = self.stopping.wait() => return shutdown(),
+                () = self.stopping.wait(), if leaves.is_none() => {
+                    let turn = self.route.crowd.turn(self.stopping.time_left());
+                    leaves = Some(Instant::now() + turn);
+                    Ok(())
+                }
+                () = sleep_until(leaves.unwrap_or(due)), if leaves.is_some() => Err(self.shutdown()),
                 read = wire.next() => {
-                    heartbeat.heard();
-                    self.read(wire, read).await
+                    self.heartbeat.heard();
+                    match read {
+                        Ok(message) => self.read(wire, message).await,
+                        Err(error) => Err(error.into()),
+                    }
                 }
                 received = self.conn.mailbox.recv() => self.received(wire, received).await,
-                () = sleep_until(heartbeat.due) => heartbeat.beat(wire),
+                () = sleep_until(due) => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {
                 return end;
             }
         }
+    }
+
+    async fn started(&mut self, wire: &mut Wire) -> Result<(), End> {
+        let Session {
+            handler,
+            conn,
+            route,
+            stopping,
+            ..
+        } = self;
+        let callback = async {
+            let outcome = handler.started(conn).await;
+            route.hooks.post_message(outcome, conn).await
+        };
+        let outcome = outcome_of(wire, stopping, callback).await;
+        self.answer("started", wire, outcome)
     }
 
     /// Sends what has arrived from channels, some at once: it leaves in one write.
@@ -167,72 +187,123 @@ impl Session<'_> {
         match received {
             Some(Received::Message(message)) => self.deliver(wire, message).await,
             // Frames are missing from here on: better a client that connects anew.
-            Some(Received::Lagged(_)) => Err(too_slow()),
-            None => Err(shutdown()),
+            Some(Received::Lagged(_)) => Err(End::too_slow()),
+            None => Err(self.shutdown()),
         }
     }
 
     async fn deliver(&mut self, wire: &mut Wire, message: Message) -> Result<(), End> {
+        match sender::control(&message, self.conn) {
+            Some(Control::Close(close)) => return Err(End::ordered(close)),
+            Some(Control::Nothing) => return Ok(()),
+            None => {}
+        }
+        if message.is_direct() {
+            return self.info(wire, Info::Sent(message)).await;
+        }
         match &*self.handler.shared(&message) {
-            Shared::Frame(frame) => Ok(wire.send(frame.clone().into_message())?),
+            Shared::Frame(frame) => self.send(wire, frame.clone()),
             Shared::Nothing => Ok(()),
-            Shared::Info => {
-                let (handler, conn) = (&mut *self.handler, &mut *self.conn);
-                let info = Info::Published(message);
-                let callback = async { handler.info(info, conn).await };
-                let outcome = outcome_of(wire, &self.stopping, callback).await?;
-                self.answer("info", wire, outcome)
-            }
+            Shared::Info => self.info(wire, Info::Published(message)).await,
         }
     }
 
-    async fn read(
-        &mut self,
-        wire: &mut Wire,
-        read: Option<Result<tungstenite::Message, tungstenite::Error>>,
-    ) -> Result<(), End> {
-        let message = match read {
-            Some(Ok(tungstenite::Message::Close(frame))) => {
-                let reason = CloseReason::Remote {
-                    code: frame.as_ref().map(|frame| frame.code.into()),
-                    reason: frame.map_or_else(String::new, |frame| frame.reason.to_string()),
+    async fn info(&mut self, wire: &mut Wire, info: Info) -> Result<(), End> {
+        let Session {
+            handler,
+            conn,
+            route,
+            stopping,
+            ..
+        } = self;
+        let callback = async {
+            let outcome = handler.info(info, conn).await;
+            route.hooks.post_message(outcome, conn).await
+        };
+        let outcome = outcome_of(wire, stopping, callback).await;
+        self.answer("info", wire, outcome)
+    }
+
+    async fn read(&mut self, wire: &mut Wire, message: codec::Message) -> Result<(), End> {
+        if let codec::Message::Data(_) | codec::Message::Ping(_) = message
+            && let Some(pace) = &mut self.pace
+            && !pace.keeps()
+        {
+            return Err(End::too_fast());
+        }
+        match message {
+            codec::Message::Data(frame) => self.handle(wire, frame).await,
+            codec::Message::Ping(payload) => {
+                let Session {
+                    handler,
+                    conn,
+                    route,
+                    stopping,
+                    ..
+                } = self;
+                let callback = async {
+                    let outcome = handler.ping(payload, conn).await;
+                    route.hooks.post_message(outcome, conn).await
                 };
-                return Err(End::without_close(reason));
+                let outcome = outcome_of(wire, stopping, callback).await;
+                self.answer("ping", wire, outcome)
             }
-            Some(Ok(message)) => message,
-            Some(Err(error)) => {
-                return Err(match violation(&error) {
-                    Some((close, reason)) => End {
-                        close: Some(close),
-                        reason,
-                    },
-                    None => End::without_close(CloseReason::Disconnected),
-                });
-            }
-            None => return Err(End::without_close(CloseReason::Disconnected)),
+            codec::Message::Pong(_) => Ok(()),
+            codec::Message::Close(close) => Err(End::without_close(CloseReason::Remote {
+                code: close.as_ref().map(|close| close.code),
+                reason: close.map(|close| close.reason).unwrap_or_default(),
+            })),
+        }
+    }
+
+    async fn handle(&mut self, wire: &mut Wire, frame: Frame) -> Result<(), End> {
+        self.heartbeat.active();
+        let Session {
+            handler,
+            conn,
+            route,
+            stopping,
+            ..
+        } = self;
+        let callback = async {
+            let outcome = match route.hooks.pre_message(frame, conn).await {
+                MessageFlow::Continue(frame) => handler.handle(frame, conn).await,
+                MessageFlow::Stop(outcome) => outcome,
+            };
+            route.hooks.post_message(outcome, conn).await
         };
-        let Some(frame) = Frame::from_message(message) else {
-            return Ok(()); // a ping, answered already, or a pong
-        };
-        let (handler, conn) = (&mut *self.handler, &mut *self.conn);
-        let callback = async { handler.handle(frame, conn).await };
-        let outcome = outcome_of(wire, &self.stopping, callback).await?;
+        let outcome = outcome_of(wire, stopping, callback).await;
         self.answer("handle", wire, outcome)
     }
 
-    /// Does what a callback said, or ends a connection whose callback panicked.
+    /// Does what a callback said, or ends a connection whose callback panicked or goes on for too long
+    /// when the app stops.
     fn answer(
-        &self,
+        &mut self,
         callback: &str,
         wire: &mut Wire,
-        outcome: Result<Outcome, String>,
+        outcome: Option<Result<Outcome, String>>,
     ) -> Result<(), End> {
-        let Outcome { frames, stop } = outcome.map_err(|panic| {
-            error!(path = self.path, "`{callback}` panicked: {panic}");
+        let Some(outcome) = outcome else {
+            return Err(self.shutdown());
+        };
+        let Outcome {
+            frames,
+            stop,
+            hibernate,
+        } = outcome.map_err(|panic| {
+            let (route, path) = (&*self.route.name, self.conn.path());
+            error!(
+                route,
+                path, "`{callback}`, or a plugin around it, panicked: {panic}"
+            );
             End::with(Close::INTERNAL_ERROR, "", CloseReason::Panicked(panic))
         })?;
         for frame in frames {
-            wire.send(frame.into_message())?;
+            self.send(wire, frame)?;
+        }
+        if hibernate {
+            wire.shrink();
         }
         match stop {
             None => Ok(()),
@@ -242,69 +313,34 @@ impl Session<'_> {
             }),
         }
     }
+
+    fn send(&mut self, wire: &mut Wire, frame: Frame) -> Result<(), End> {
+        self.heartbeat.active();
+        Ok(wire.send(frame)?)
+    }
+
+    fn shutdown(&self) -> End {
+        let Route { limits, crowd, .. } = self.route;
+        End {
+            close: Some(crowd.farewell(limits.stop_code)),
+            reason: CloseReason::Shutdown,
+        }
+    }
 }
 
-/// What a callback returned, or the message of its panic; the end, if it goes on for too long
-/// when the app stops.
+/// What a callback returned, or the message of its panic; `None` if it goes on for too long when the
+/// app stops.
 async fn outcome_of(
     wire: &mut Wire,
     stopping: &Stopping,
     callback: impl Future<Output = Outcome>,
-) -> Result<Result<Outcome, String>, End> {
+) -> Option<Result<Outcome, String>> {
     let too_long = async {
         stopping.wait().await;
         sleep(CALLBACK_GRACE).await;
     };
     tokio::select! {
-        outcome = wire.flush_while(panic::catch(callback)) => Ok(outcome),
-        () = too_long => Err(shutdown()),
-    }
-}
-
-/// Pings the client, and notices when it is gone.
-struct Heartbeat {
-    /// When to look next.
-    due: Instant,
-    ping: Option<Ping>,
-    heard: Instant,
-}
-
-/// A ping that was sent, and what the connection had taken by then.
-struct Ping {
-    at: Instant,
-    written: u64,
-}
-
-impl Heartbeat {
-    fn new() -> Self {
-        let now = Instant::now();
-        Heartbeat {
-            due: now + PING_EVERY,
-            ping: None,
-            heard: now,
-        }
-    }
-
-    /// Anything from the client shows that it is there.
-    fn heard(&mut self) {
-        self.heard = Instant::now();
-    }
-
-    fn beat(&mut self, wire: &mut Wire) -> Result<(), End> {
-        let Some(Ping { at, written }) = self.ping.take() else {
-            let at = Instant::now();
-            self.due = at + PONG_WITHIN;
-            wire.ping()?;
-            let written = wire.written();
-            self.ping = Some(Ping { at, written });
-            return Ok(());
-        };
-        // The ping of a slow client may still wait behind much else; that it reads is a sign too.
-        let reads = wire.is_behind() && wire.written() > written;
-        if self.heard < at && !reads {
-            return Err(End::without_close(CloseReason::Silent));
-        }
-        self.due = at + PING_EVERY;
-        Ok(())
+        outcome = wire.flush_while(panic::catch(callback)) => Some(outcome),
+        () = too_long => None,
     }
 }

@@ -1,6 +1,8 @@
-//! Sockets for tests, over an app in memory.
+//! Sockets and streams of events for tests, over an app in memory.
 //!
 //! See the example at the top of the crate. What goes wrong here panics, with a message.
+
+mod events;
 
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::frame::Frame;
 use crate::handshake::client_headers;
+pub use events::{ReceivedEvent, TestEvents};
 
 /// How long a frame may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,7 +65,7 @@ impl TestSocket {
     /// If the connection is closed.
     pub async fn send(&mut self, frame: Frame) {
         self.stream
-            .send(frame.into_message())
+            .send(to_message(frame))
             .await
             .unwrap_or_else(|error| panic!("the frame cannot be sent: {error}"));
     }
@@ -90,7 +93,7 @@ impl TestSocket {
                 if let Message::Close(frame) = &message {
                     panic!("the app closed the connection: {frame:?}");
                 }
-                if let Some(frame) = Frame::from_message(message) {
+                if let Some(frame) = to_frame(message) {
                     return frame;
                 }
             }
@@ -130,14 +133,32 @@ impl TestSocket {
     ///
     /// # Panics
     /// If nothing comes within 5 s.
-    pub async fn closed(mut self) -> Option<u16> {
-        let mut code = None;
+    pub async fn closed(self) -> Option<u16> {
+        self.closed_with().await.map(|(code, _)| code)
+    }
+
+    /// [`closed`](Self::closed), with the reason of the close frame.
+    ///
+    /// # Panics
+    /// If nothing comes within 5 s.
+    pub async fn closed_with(mut self) -> Option<(u16, String)> {
+        let mut close = None;
         while let Some(Ok(message)) = self.next().await {
-            if let Message::Close(frame) = message {
-                code = frame.map(|frame| frame.code.into());
+            if let Message::Close(Some(frame)) = message {
+                close = Some((frame.code.into(), frame.reason.to_string()));
             }
         }
-        code
+        close
+    }
+
+    /// Sends a ping.
+    ///
+    /// # Panics
+    /// If the connection is closed.
+    pub async fn ping(&mut self, payload: &[u8]) {
+        let ping = Message::Ping(payload.to_vec().into());
+        let sent = self.stream.send(ping).await;
+        sent.unwrap_or_else(|error| panic!("the ping cannot be sent: {error}"));
     }
 
     async fn next(&mut self) -> Option<Result<Message, Error>> {
@@ -145,5 +166,21 @@ impl TestSocket {
             Ok(next) => next,
             Err(_) => panic!("nothing arrived within {PATIENCE:?}"),
         }
+    }
+}
+
+fn to_message(frame: Frame) -> Message {
+    match frame.as_text() {
+        Some(text) => Message::text(text),
+        None => Message::binary(frame.as_bytes().to_vec()),
+    }
+}
+
+/// The frame in a message; `None` for pings, pongs and closes.
+fn to_frame(message: Message) -> Option<Frame> {
+    match message {
+        Message::Text(text) => Some(Frame::text(text.as_str())),
+        Message::Binary(bytes) => Some(Frame::binary(bytes)),
+        _ => None,
     }
 }

@@ -196,6 +196,7 @@ impl Assembly<'_> {
                 .into_iter()
                 .filter_map(|plugin| registry.group_plugin(plugin, self.errors))
                 .collect(),
+            limits: app.limits,
             groups: app
                 .groups
                 .into_iter()

@@ -23,10 +23,10 @@ use crate::fallback::{Fallback, Resolver};
 use crate::layer::Layered;
 use crate::origin::{Origin, SourceFile};
 use crate::plugin::{self, Plugin};
-use crate::protocol::ProtocolHandler;
+use crate::protocol::{ProtocolHandler, ProtocolLimits};
 use crate::reply::{IntoReply, ReplyHandlers};
 use crate::request::Head;
-use crate::router::{self, Group, GroupPlugin, IntoRoute, Registry};
+use crate::router::{self, Group, GroupPlugin, IntoRoute, Limits, Registry};
 use crate::security::Security;
 use crate::service::{NamedService, PubSubService, Service};
 use crate::session::{ErasedStore, SessionStore, Sessions};
@@ -74,6 +74,7 @@ pub struct AppBuilder {
     pub(super) mounts: Vec<Mount>,
     pub(super) registry: Registry,
     pub(super) global_plugins: Vec<GroupPlugin>,
+    pub(super) limits: Limits,
     pub(super) groups: Vec<Group>,
     pub(super) services: Vec<(NamedService, Origin)>,
     pub(super) session_store: Option<(Arc<dyn ErasedStore>, Origin)>,
@@ -105,6 +106,7 @@ impl AppBuilder {
             mounts: Vec::new(),
             registry: Registry::default(),
             global_plugins: Vec::new(),
+            limits: Limits::default(),
             groups: Vec::new(),
             services: Vec::new(),
             session_store: None,
@@ -484,6 +486,28 @@ impl AppBuilder {
         let (origin, handler) = (Origin::caller(), Arc::new(handler));
         self.registry
             .add_handler(protocol, name.to_owned(), handler, origin, &mut self.errors);
+        self
+    }
+
+    /// Lets the `limits` of `router.toml` have those of a protocol. Crates that bring a protocol do it
+    /// together with [`protocol_handler`](Self::protocol_handler); twice is once.
+    #[must_use]
+    pub fn protocol_limits<L: ProtocolLimits>(mut self) -> Self {
+        self.registry.add_limits::<L>();
+        self
+    }
+
+    /// Sets limits of a protocol for all routes, in place of its defaults: what `limits` at the top of
+    /// `router.toml` does.
+    #[must_use]
+    #[track_caller]
+    pub fn limits(mut self, limits: impl ProtocolLimits) -> Self {
+        let limits = Limits {
+            protocols: vec![Arc::new(limits)],
+            ..Limits::default()
+        };
+        let limits = limits.checked(&Origin::caller(), &mut self.errors);
+        self.limits = self.limits.and(&limits);
         self
     }
 

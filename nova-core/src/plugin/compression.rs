@@ -8,6 +8,7 @@ use async_compression::Level;
 use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+    IF_NONE_MATCH,
 };
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body;
@@ -121,8 +122,11 @@ impl CompressionPlugin {
 impl Plugin for CompressionPlugin {
     async fn post_request(&self, head: &Head, response: &mut Response) -> Result<Flow> {
         if response.status() == StatusCode::NOT_MODIFIED {
-            // It says what the whole answer would (RFC 9110 §15.4.5).
+            // It says what the whole answer would (RFC 9110 §15.4.5): the tag that the client has.
             vary(response.headers_mut(), "accept-encoding");
+            if has_weak(head.headers(), response.headers().get(ETAG)) {
+                weaken(response.headers_mut());
+            }
         }
         if !self.is_compressible(response) {
             return Ok(Flow::Continue);
@@ -202,6 +206,14 @@ fn forbids(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(CACHE_CONTROL).iter();
     let mut directives = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+}
+
+/// Whether a client knows its answer by the weak form of this tag: it was compressed.
+fn has_weak(request: &HeaderMap, tag: Option<&HeaderValue>) -> bool {
+    let Some(tag) = tag else { return false };
+    let known = request.get_all(IF_NONE_MATCH).iter();
+    let mut known = known.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    known.any(|known| known.trim_ascii().strip_prefix(b"W/") == Some(tag.as_bytes()))
 }
 
 /// A strong tag is for the same bytes (RFC 9110 §8.8.1).

@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error, Unexpected};
 use tracing::Span;
 use uuid::Uuid;
 
-use super::{Flow, Plugin};
+use super::{Flow, Plugin, PluginInfo};
 use crate::error::Result;
 use crate::request::{Head, Request};
 use crate::response::Response;
@@ -97,5 +97,10 @@ impl Plugin for CorrelationPlugin {
             response.headers_mut().insert(HEADER, id);
         }
         Ok(Flow::Continue)
+    }
+
+    fn info(&self) -> PluginInfo {
+        let description = "gives each request an id, for the log and the answer";
+        PluginInfo::built_in("Correlation", description, &self.options)
     }
 }

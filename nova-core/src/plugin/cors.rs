@@ -35,7 +35,8 @@ const ANY: &str = "*";
 ///
 /// A preflight, an `OPTIONS` with `Origin` and `Access-Control-Request-Method`, is answered here,
 /// with 204: also where the route has `GET` only, and before the group's security function, as
-/// browsers send no cookies with it. Any other `OPTIONS` goes on. The answers to all other requests
+/// browsers send no cookies with it. Of a path with routes in several groups, it passes the plugins of
+/// the route with the method that it asks for. Any other `OPTIONS` goes on. The answers to all other requests
 /// get the headers, those of errors too. List it before what may refuse a request.
 #[derive(Debug)]
 pub struct CorsPlugin {
@@ -53,7 +54,7 @@ pub struct CorsOptions {
     /// The origins whose pages may read the answers, such as `https://app.example.com`, or `*` for
     /// all. **Default:** none, which is a mistake.
     pub origins: Vec<String>,
-    /// The methods that those pages may use. **Default:** `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and
+    /// The methods that those pages may use, or `*` for all. **Default:** `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and
     /// `DELETE`.
     pub methods: Vec<String>,
     /// The headers that they may send beside the harmless ones, or `*` for all but
@@ -155,7 +156,7 @@ impl Plugin for CorsPlugin {
                         `[\"https://app.example.com\"]`"
                 .to_owned());
         }
-        let stars = [origins, headers, expose];
+        let stars = [origins, methods, headers, expose];
         if *credentials && stars.iter().any(|list| list.iter().any(|one| one == ANY)) {
             return Err("`*` does not go with `credentials`: list what you trust".to_owned());
         }

@@ -44,7 +44,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Where the plugin runs, every view has `{{ csrf_field() }}`, a hidden field for a form, and
 /// `{{ csrf_token }}`, the token itself. The session begins when a view first asks for either. The
 /// token looks different on each page, so that compression gives nothing of it away; all of them
-/// are good for as long as the session. They are compared in constant time.
+/// are good until somebody logs in or out. They are compared in constant time.
 ///
 /// A proxy that changes `Host` makes 3 refuse everything: let it hand the name on, or list the app's
 /// own origin in `trusted_origins`.
@@ -85,7 +85,7 @@ impl CsrfPlugin {
     /// 500 if the plugin does not run for the request.
     pub fn token(head: &Head) -> Result<String> {
         match head.extensions().get::<CsrfToken>() {
-            Some(token) => token.masked(),
+            Some(token) => token.masked(head.session()),
             None => Err(Error::internal(
                 "there is no token: the plugin `csrf` does not run for this route",
             )),
@@ -150,10 +150,7 @@ impl Plugin for CsrfPlugin {
             Source::Unknown => match sent(request).await? {
                 Some(sent) if token.is(&sent) => Ok(Flow::Continue),
                 Some(_) => refused("the form is of another session: load its page again"),
-                None => refused(
-                    "the request does not say that it comes from this site: send its token in \
-                     `x-csrf-token` or `_csrf_token`",
-                ),
+                None => refused(missing(request)),
             },
         }
     }
@@ -182,6 +179,20 @@ impl Plugin for CsrfPlugin {
     fn info(&self) -> PluginInfo {
         let description = "refuses changes that another site's page asks for";
         PluginInfo::built_in("CSRF", description, &self.options)
+    }
+}
+
+/// Why a request without a token is refused.
+fn missing(head: &Head) -> &'static str {
+    match Kind::of(head.headers()) {
+        Some(Kind::Form) => {
+            "the request does not say that it comes from this site: send its token in the header \
+             `x-csrf-token` or the field `_csrf_token`"
+        }
+        _ => {
+            "the request does not say that it comes from this site: send its token in the header \
+             `x-csrf-token`, as only forms without files are looked into"
+        }
     }
 }
 

@@ -29,7 +29,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// ```toml
 /// plugins = [["rate_limit", { requests = 100, period = "1m" }]]
 /// # or, by who has logged in:
-/// # plugins = [["rate_limit", { requests = 5, period = "1m", key = { session = "user" } }]]
+/// # plugins = [["rate_limit", { requests = 5, period = "1m", key = "user" }]]
 /// ```
 ///
 /// A client has a budget, which fills up again steadily: with 60 requests a minute, one each second.
@@ -77,7 +77,10 @@ pub enum RateLimitKey {
     /// The value of this header, such as `x-api-key`, or the address of who sends none. Who can make
     /// up values has as many budgets: use it where something before the app checks them.
     Header(#[serde(deserialize_with = "header_name")] HeaderName),
-    /// What the session has under this name, such as `user`, or the address where it has nothing.
+    /// Who has [logged in](crate::Session::log_in), or the address where nobody has.
+    User,
+    /// What the session has under this name, such as `api_client`, or the address where it has
+    /// nothing.
     Session(String),
 }
 
@@ -124,6 +127,11 @@ impl RateLimitPlugin {
             RateLimitKey::Header(name) => {
                 if let Some(value) = head.headers().get(name) {
                     return Ok(self.hasher.hash_one(("header", value)));
+                }
+            }
+            RateLimitKey::User => {
+                if let Some(user) = head.session().user().await? {
+                    return Ok(self.hasher.hash_one(("user", user)));
                 }
             }
             RateLimitKey::Session(name) => {

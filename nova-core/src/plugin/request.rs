@@ -3,7 +3,7 @@
 use http::Method;
 use serde::Deserialize;
 
-use super::{Flow, Plugin};
+use super::{Flow, Plugin, PluginInfo};
 use crate::error::Result;
 use crate::params::{Kind, check_form};
 use crate::request::Request;
@@ -61,5 +61,10 @@ impl Plugin for RequestPlugin {
             request.params = Some(kind.check(body)?);
         }
         Ok(Flow::Continue)
+    }
+
+    fn info(&self) -> PluginInfo {
+        let description = "decodes bodies and checks queries before the controller runs";
+        PluginInfo::built_in("Request", description, &self.options)
     }
 }

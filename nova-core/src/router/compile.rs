@@ -8,11 +8,12 @@ use http::{Method, StatusCode};
 use super::group::Handler;
 use super::host::Host;
 use super::info::RouteInfo;
+use super::limits::{Levels, Limits};
 use super::names::{self, Names};
 use super::path::{Endpoint, Path, Target};
 use super::pattern::{Pattern, Shape};
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
+use super::spec::{GroupSpec, Matches, PathSpec, PluginsSpec, RouteSpec};
 use super::status_page::StatusPage;
 use super::table::{Matcher, Table};
 use super::tree::Tree;
@@ -22,6 +23,7 @@ use crate::fallback::NamedFallback;
 use crate::mounted::{Mounted, Parts};
 use crate::origin::Origin;
 use crate::plugin::{Chain, check_order};
+use crate::protocol::ProtocolRoute;
 use crate::security::NamedSecurity;
 
 /// The methods that `router.toml` can name (RFC 9110 §9.3, RFC 5789). `CONNECT` is for proxies.
@@ -41,6 +43,7 @@ const METHODS: [Method; 8] = [
 pub(crate) fn compile<'g>(
     groups: impl IntoIterator<Item = &'g GroupSpec>,
     global: Chain,
+    limits: &Limits,
     environment: Environment,
     registry: &'g Registry,
     errors: &mut Vec<BuildError>,
@@ -56,7 +59,7 @@ pub(crate) fn compile<'g>(
     };
     check_order(&global, 0, compiler.errors);
     let groups: Vec<_> = groups.into_iter().collect();
-    let outermost = Inherited::outermost();
+    let outermost = Inherited::outermost(limits);
     for group in &groups {
         compiler.group(group, &global, &outermost);
     }
@@ -97,7 +100,7 @@ struct Inherited<'g> {
     /// The outermost first: each has to agree.
     security: Vec<&'g NamedSecurity>,
     fallback: Option<&'g NamedFallback>,
-    limits: Limits,
+    limits: Levels,
     /// Whether the group is for this environment.
     counts: bool,
     /// The mounted app that the routes are of.
@@ -106,14 +109,14 @@ struct Inherited<'g> {
 
 impl Inherited<'_> {
     /// What the groups of the app that is served have from nobody.
-    fn outermost() -> Self {
+    fn outermost(limits: &Limits) -> Self {
         Inherited {
             prefix: Some(Pattern::root()),
             host: None,
             chain: Chain::default(),
             security: Vec::new(),
             fallback: None,
-            limits: Limits::default(),
+            limits: Levels::default().inside(limits),
             counts: true,
             app: None,
         }
@@ -197,7 +200,7 @@ impl<'g> Compiler<'g, '_> {
                 .chain(&group.security)
                 .collect(),
             fallback: group.fallback.as_ref().or(outer.fallback),
-            limits: group.limits.within(outer.limits),
+            limits: outer.limits.inside(&group.limits),
             counts: outer.counts
                 && wanted.is_none_or(|wanted| wanted.contains(&self.environment))
                 // A host that could not be read is not all hosts.
@@ -229,6 +232,7 @@ impl<'g> Compiler<'g, '_> {
     fn mounted(&mut self, app: &'g Mounted, origin: &Origin, outer: &Inherited<'g>) {
         let inherited = Inherited {
             app: Some(Arc::clone(&app.parts)),
+            limits: outer.limits.of_mounted().inside(&app.sources.limits()),
             ..outer.clone()
         };
         let global = app.sources.plugins.iter().chain(&app.sources.file.plugins);
@@ -321,6 +325,7 @@ impl<'g> Compiler<'g, '_> {
     fn route(&mut self, route: &RouteSpec, path: Option<Pattern>, group: &Inherited<'g>) {
         let methods = self.methods(route);
         let target = self.target(route);
+        self.check_limits(route);
         if let (Some(path), Handler::Files(files)) = (&path, &route.handler)
             && files.is_folder()
             && !path.has_rest()
@@ -340,17 +345,19 @@ impl<'g> Compiler<'g, '_> {
         if !group.counts {
             return;
         }
+        let info = RouteInfo {
+            methods: listed_methods(methods.as_deref()),
+            path: path.to_string(),
+            protocol: protocol_of(route).to_owned(),
+            name: route.name.as_ref().map(|(name, _)| name.clone()),
+            ..info(route, group)
+        };
+        let limits = group.limits.inside(&route.limits).in_force();
+        let Some(target) = self.target_of_route(target, &info, &limits, group) else {
+            return;
+        };
         let endpoint = Arc::new(Endpoint {
-            info: RouteInfo {
-                methods: listed_methods(methods.as_deref()),
-                path: path.to_string(),
-                protocol: match &route.protocol {
-                    Some((protocol, _)) => protocol.clone(),
-                    None => "http".to_owned(),
-                },
-                name: route.name.as_ref().map(|(name, _)| name.clone()),
-                ..info(route, group)
-            },
+            info,
             view: view(&route.handler),
             files: match &route.handler {
                 Handler::Files(files) => Some(files.clone()),
@@ -359,7 +366,7 @@ impl<'g> Compiler<'g, '_> {
             chain: Arc::clone(&group.chain),
             security: group.security.iter().copied().cloned().collect(),
             fallback: group.fallback.cloned(),
-            limits: group.limits,
+            limits,
             app: group.app.clone(),
             extra: route.extra.clone(),
             target,
@@ -416,7 +423,8 @@ impl<'g> Compiler<'g, '_> {
         ];
         let option = options.into_iter().flatten().next();
         let option = option.map(|(_, origin)| origin);
-        if let Some(origin) = option.or(route.extra.as_ref().map(|_| &route.origin)) {
+        let has_more = route.extra.is_some() || route.limits != Limits::default();
+        if let Some(origin) = option.or(has_more.then_some(&route.origin)) {
             self.errors.push(BuildError::WrongValue {
                 message: "a status page has no options: it answers whatever the request was"
                     .to_owned(),
@@ -518,6 +526,49 @@ impl<'g> Compiler<'g, '_> {
         Some(methods)
     }
 
+    /// The handler of a protocol may have one of its own for each route.
+    fn target_of_route(
+        &mut self,
+        target: Target,
+        info: &RouteInfo,
+        limits: &Limits,
+        group: &Inherited<'_>,
+    ) -> Option<Target> {
+        let Target::Protocol(handler) = target else {
+            return Some(target);
+        };
+        let route = ProtocolRoute {
+            info,
+            limits: &limits.protocols,
+            chain: &group.chain,
+        };
+        match handler.for_route(&route) {
+            Ok(own) => Some(Target::Protocol(own.unwrap_or(handler))),
+            Err(message) => {
+                let origin = info.origin.clone();
+                self.errors.push(BuildError::WrongValue { message, origin });
+                None
+            }
+        }
+    }
+
+    /// The limits of another protocol do nothing for a route.
+    fn check_limits(&mut self, route: &RouteSpec) {
+        let own = protocol_of(route);
+        for limits in &route.limits.protocols {
+            let of = limits.protocol();
+            if of != own {
+                self.errors.push(BuildError::WrongValue {
+                    message: format!(
+                        "the limits of `{of}` are for routes with `protocol = \"{of}\"`, and this \
+                         one answers by `{own}`"
+                    ),
+                    origin: route.origin.clone(),
+                });
+            }
+        }
+    }
+
     fn target(&mut self, route: &RouteSpec) -> Option<Target> {
         let protocol = route.protocol.as_ref().filter(|(name, _)| name != "http");
         match (protocol, &route.handler) {
@@ -550,8 +601,8 @@ impl<'g> Compiler<'g, '_> {
                 if let Some((_, origin)) = route.methods.as_ref().and_then(|named| named.first()) {
                     self.errors.push(BuildError::WrongValue {
                         message: format!(
-                            "a route with the protocol `{protocol}` has no `methods`: it answers \
-                             upgrades"
+                            "a route with the protocol `{protocol}` has no `methods`: the protocol \
+                             says which it answers"
                         ),
                         origin: origin.clone(),
                     });
@@ -607,6 +658,11 @@ fn info(route: &RouteSpec, group: &Inherited<'_>) -> RouteInfo {
 fn listed_methods(methods: Option<&[Method]>) -> Vec<String> {
     let methods = methods.unwrap_or_default().iter();
     methods.map(ToString::to_string).collect()
+}
+
+fn protocol_of(route: &RouteSpec) -> &str {
+    let protocol = route.protocol.as_ref();
+    protocol.map_or("http", |(protocol, _)| protocol)
 }
 
 /// The view that has its name from who answers.

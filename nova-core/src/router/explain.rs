@@ -89,7 +89,7 @@ pub(super) fn explain(table: &Table, method: &str, target: &str) -> Explanation 
         upgrade: Some(matches!(uri.scheme_str(), Some("ws" | "wss"))),
     };
     let matcher = table.matcher(asked.host);
-    let found = matcher.find(&method, path, |_| asked.upgrade == Some(true));
+    let found = matcher.find(&method, path, None, |_| asked.upgrade == Some(true));
     let (outcome, answering) = match found {
         Found::Endpoint(endpoint, bindings) => {
             let names = bindings.names().iter();
@@ -186,10 +186,13 @@ fn compare(
         };
         return Some((0.3, reason));
     }
-    if let Target::Protocol(_) = route.target {
+    if let Target::Protocol(handler) = &route.target {
         let protocol = &route.info.protocol;
+        let reason = match handler.switches() {
+            true => format!("it answers upgrades to `{protocol}` only"),
+            false => format!("it answers requests for `{protocol}` only"),
+        };
         if asked.upgrade != Some(true) || asked.method != Method::GET {
-            let reason = format!("it answers upgrades to `{protocol}` only");
             return Some((0.1, reason));
         }
     }

@@ -3,16 +3,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::group::{EITHER_PLUGINS, Handler};
 use super::host::Host;
+use super::limits::Limits;
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
+use super::spec::{GroupSpec, Matches, PathSpec, PluginsSpec, RouteSpec};
 use crate::build_error::{BuildError, NameKind, nearest};
-use crate::config::Environment;
 use crate::config::settings::{self, Leaf, Setting, Wanted, type_name};
+use crate::config::{Environment, bytes_or_none};
 use crate::document::Document;
 use crate::mounted::Mounted;
 use crate::origin::{Origin, Source, SourceFile};
@@ -20,7 +22,7 @@ use crate::plugin::NamedPlugin;
 use crate::security::NamedSecurity;
 use crate::static_files::StaticFiles;
 
-const TOP: [&str; 2] = ["plugins", "group"];
+const TOP: [&str; 3] = ["plugins", "limits", "group"];
 const GROUP: [&str; 10] = [
     "prefix",
     "host",
@@ -33,13 +35,15 @@ const GROUP: [&str; 10] = [
     "routes",
     "apps",
 ];
-const OPTIONS: [&str; 4] = ["methods", "protocol", "name", "extra"];
+const OPTIONS: [&str; 5] = ["methods", "protocol", "name", "extra", "limits"];
 
 /// What the file says.
 #[derive(Clone, Default)]
 pub(crate) struct RouterFile {
     /// The global plugins.
     pub(crate) plugins: Vec<NamedPlugin>,
+    /// The limits of all routes.
+    pub(crate) limits: Limits,
     pub(crate) groups: Vec<Arc<GroupSpec>>,
 }
 
@@ -60,6 +64,7 @@ pub(crate) fn read(
     for setting in document.settings() {
         match &*setting.key {
             "plugins" => router.plugins = reader.plugins(setting),
+            "limits" => router.limits = reader.limits(setting),
             "group" => router.groups = reader.groups(setting),
             key if GROUP.contains(&key) => {
                 reader.errors.push(setting.misplaced("a `[[group]]`"));
@@ -79,6 +84,14 @@ struct Reader<'r> {
     errors: &'r mut Vec<BuildError>,
 }
 
+/// The limits of requests.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OfHttp {
+    #[serde(deserialize_with = "bytes_or_none")]
+    body_limit: Option<usize>,
+}
+
 /// The third part of a route tuple.
 #[derive(Default)]
 struct Options {
@@ -86,6 +99,7 @@ struct Options {
     protocol: Option<(String, Origin)>,
     name: Option<(String, Origin)>,
     extra: Option<Arc<serde_json::Value>>,
+    limits: Limits,
     /// Something in it could not be read, so it says less than its author meant.
     incomplete: bool,
 }
@@ -214,9 +228,23 @@ impl Reader<'_> {
             self.errors.push(wrong_type);
             return Limits::default();
         };
-        let leaves = Leaf::list(Setting::list(table, self.source));
+        let mut limits = Limits::default();
+        let mut of_http = Vec::new();
+        for setting in Setting::list(table, self.source) {
+            match self.registry.limits(&setting.key) {
+                Some(read) => limits.protocols.extend(read(setting, self.errors)),
+                None if setting.key == "body_limit" => of_http.push(setting),
+                None => {
+                    let known = ["body_limit"].into_iter().chain(self.registry.limited());
+                    let known: Vec<&str> = known.collect();
+                    self.errors.push(setting.unknown_key("`limits`", &known));
+                }
+            }
+        }
+        let leaves = Leaf::list(of_http);
         let read = settings::read("`limits`", &origin, leaves, Wanted::Whole, self.errors);
-        read.unwrap_or_default()
+        limits.body = read.and_then(|OfHttp { body_limit }| body_limit);
+        limits
     }
 
     /// `false`, or the name of a security function.
@@ -291,6 +319,7 @@ impl Reader<'_> {
             protocol: options.protocol,
             name: options.name,
             extra: options.extra,
+            limits: options.limits,
             origin: self.source.at(span),
         })
     }
@@ -370,6 +399,7 @@ impl Reader<'_> {
                         .filter_map(|method| self.string(method, "a method", "\"get\""));
                     options.methods = Some(methods.collect());
                 }
+                "limits" => options.limits = self.limits(setting),
                 "protocol" => {
                     options.protocol = self.string(setting.value, "a protocol", "\"ws\"");
                 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::host::Host;
+use super::limits::Limits;
 use super::registry::Registry;
-use super::spec::{GroupSpec, Limits, Matches, PathSpec, PluginsSpec, RouteSpec};
+use super::spec::{GroupSpec, Matches, PathSpec, PluginsSpec, RouteSpec};
 use crate::build_error::BuildError;
 use crate::config::Environment;
 use crate::controller::{Action, ActionFn};
 use crate::origin::Origin;
 use crate::plugin::{NamedPlugin, Plugin};
+use crate::protocol::ProtocolLimits;
 use crate::reply::IntoReply;
 use crate::static_files::StaticFiles;
 
@@ -36,6 +38,7 @@ pub struct Group {
     security: Option<(String, Origin)>,
     fallback: Option<(String, Origin)>,
     limits: Limits,
+    limits_origin: Option<Origin>,
     routes: Vec<(Route, Origin)>,
     apps: Vec<(String, Origin)>,
 }
@@ -125,6 +128,7 @@ pub struct RouteOptions {
     protocol: Option<String>,
     name: Option<String>,
     extra: Option<Result<serde_json::Value, String>>,
+    limits: Limits,
 }
 
 impl RouteOptions {
@@ -140,6 +144,22 @@ impl RouteOptions {
     #[must_use]
     pub fn extra<T: Serialize + ?Sized>(mut self, extra: &T) -> Self {
         self.extra = Some(serde_json::to_value(extra).map_err(|error| error.to_string()));
+        self
+    }
+}
+
+impl RouteOptions {
+    /// Sets limits of the route's protocol, in place of its group's.
+    #[must_use]
+    pub fn limits(mut self, limits: impl ProtocolLimits) -> Self {
+        self.limits.protocols.push(Arc::new(limits));
+        self
+    }
+
+    /// Takes bodies up to so many bytes, in place of the group's limit.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body = Some(bytes);
         self
     }
 }
@@ -180,6 +200,7 @@ impl Group {
             security: None,
             fallback: None,
             limits: Limits::default(),
+            limits_origin: None,
             routes: Vec::new(),
             apps: Vec::new(),
         }
@@ -212,7 +233,17 @@ impl Group {
     /// Takes bodies up to so many bytes, in place of `server.body_limit`.
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.limits.body_limit = Some(bytes);
+        self.limits.body = Some(bytes);
+        self
+    }
+
+    /// Sets limits of a protocol for the routes of the group, in place of the app's: what
+    /// `limits = { ws = { … } }` is in `router.toml`.
+    #[must_use]
+    #[track_caller]
+    pub fn limits(mut self, limits: impl ProtocolLimits) -> Self {
+        self.limits.protocols.push(Arc::new(limits));
+        self.limits_origin = Some(Origin::caller());
         self
     }
 
@@ -344,6 +375,10 @@ impl Group {
             None if added.is_empty() => PluginsSpec::Global,
             None => PluginsSpec::GlobalAnd(added),
         };
+        let limits = match self.limits_origin {
+            Some(origin) => self.limits.checked(&origin, errors),
+            None => self.limits,
+        };
         let routes = self.routes.into_iter();
         let apps = self.apps.into_iter().filter_map(|(name, origin)| {
             let mounted = registry.app(&name, &origin, errors)?;
@@ -360,7 +395,7 @@ impl Group {
             host,
             environments: self.environments,
             plugins,
-            limits: self.limits,
+            limits,
             routes: routes
                 .map(|(route, origin)| route.into_spec(origin, registry, errors))
                 .collect(),
@@ -424,6 +459,7 @@ impl Route {
             protocol: options.protocol.map(place),
             name: options.name.map(place),
             extra: extra.map(Arc::new),
+            limits: options.limits.checked(&origin, errors),
             origin: origin.clone(),
         }
     }

@@ -13,6 +13,7 @@ use super::explain::{self, Explanation};
 use super::file::{self, RouterFile};
 use super::group::Group;
 use super::info::RouteInfo;
+use super::limits::Limits;
 use super::registry::Registry;
 use super::spec::GroupSpec;
 use super::table::Table;
@@ -68,6 +69,8 @@ struct State {
 pub(crate) struct Sources {
     /// Global plugins that the app's code names.
     pub(crate) plugins: Vec<NamedPlugin>,
+    /// Limits that the app's code has for all routes.
+    pub(crate) limits: Limits,
     /// Groups that the app's code has.
     pub(crate) groups: Vec<Arc<GroupSpec>>,
     pub(crate) file: RouterFile,
@@ -82,6 +85,11 @@ impl Sources {
         groups.map(|group| &**group)
     }
 
+    /// The limits of all routes; those of the file are stronger.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits.and(&self.file.limits)
+    }
+
     pub(crate) fn compile(
         &self,
         environment: Environment,
@@ -92,6 +100,7 @@ impl Sources {
         compile(
             self.groups(),
             plugins.cloned().collect(),
+            &self.limits(),
             environment,
             registry,
             errors,

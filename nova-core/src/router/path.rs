@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 
 use super::info::RouteInfo;
+use super::limits::Limits;
 use super::pattern::Pattern;
-use super::spec::Limits;
 use super::table::Found;
 use crate::controller::Action;
 use crate::fallback::NamedFallback;
@@ -66,7 +66,7 @@ impl Path {
         let known = |requests: &str, of: &Endpoint| (requests.to_owned(), of.info.origin.clone());
         match (&endpoint.target, methods) {
             (Target::Protocol(_), _) => match &self.protocol {
-                Some(first) => return vec![known("upgrades of", first)],
+                Some(first) => return vec![known(first.requests(), first)],
                 None => self.protocol = Some(Arc::clone(endpoint)),
             },
             (Target::Action(_), None) => {
@@ -114,25 +114,33 @@ impl Path {
         claims: impl Fn(&dyn ProtocolHandler) -> bool,
     ) -> Option<&Arc<Endpoint>> {
         if let Some(endpoint) = &self.protocol
-            && method == Method::GET
             && let Target::Protocol(handler) = &endpoint.target
+            && (method == Method::GET || method == Method::HEAD && !handler.switches())
             && (claims(&**handler) || self.has_no_get())
         {
             return Some(endpoint);
         }
-        let named = |wanted: &Method| {
+        self.named(method).or(self.any.as_ref())
+    }
+
+    /// The route that lists this method; `HEAD` is listed with `GET`.
+    fn named(&self, method: &Method) -> Option<&Arc<Endpoint>> {
+        let of = |wanted: &Method| {
             let found = self.http.iter().find(|(method, _)| method == wanted);
             found.map(|(_, endpoint)| endpoint)
         };
-        named(method)
-            .or_else(|| named(&Method::GET).filter(|_| method == Method::HEAD))
-            .or(self.any.as_ref())
+        of(method).or_else(|| of(&Method::GET).filter(|_| method == Method::HEAD))
     }
 
-    /// What a method gets that no route answers.
-    pub(super) fn no_endpoint(&self, method: &Method) -> Found<'_> {
+    /// What a method gets that no route answers. An `OPTIONS` that is `before` a request of another
+    /// method passes the plugins which that one will.
+    pub(super) fn no_endpoint(&self, method: &Method, before: Option<&Method>) -> Found<'_> {
         match &self.allow {
-            Some(allow) if method == Method::OPTIONS => Found::Options(allow, &self.first().chain),
+            Some(allow) if method == Method::OPTIONS => {
+                let announced = before.and_then(|method| self.named(method));
+                let endpoint = announced.map_or_else(|| self.first(), |endpoint| endpoint);
+                Found::Options(allow, &endpoint.chain)
+            }
             Some(allow) => Found::MethodNotAllowed(allow),
             None => Found::Nothing,
         }
@@ -162,8 +170,13 @@ impl Path {
             return None;
         }
         let mut methods: Vec<&Method> = self.http.iter().map(|(method, _)| method).collect();
-        if self.protocol.is_some() && self.has_no_get() {
+        if let Some(Target::Protocol(handler)) = self.protocol.as_ref().map(|one| &one.target)
+            && self.has_no_get()
+        {
             methods.insert(0, &Method::GET);
+            if !handler.switches() && !methods.contains(&&Method::HEAD) {
+                methods.insert(1, &Method::HEAD);
+            }
         } else if let Some(get) = methods.iter().position(|method| **method == Method::GET)
             && !methods.contains(&&Method::HEAD)
         {
@@ -174,6 +187,16 @@ impl Path {
         }
         let names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
         HeaderValue::from_str(&names.join(", ")).ok()
+    }
+}
+
+impl Endpoint {
+    /// Of what a protocol answers, for messages.
+    fn requests(&self) -> &'static str {
+        match &self.target {
+            Target::Protocol(handler) if !handler.switches() => "streams of",
+            _ => "upgrades of",
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::fallback::{NamedFallback, Resolver};
 use crate::mounted::Mounted;
 use crate::origin::Origin;
 use crate::plugin::{ErasedPlugin, NamedPlugin, Plugin};
-use crate::protocol::ProtocolHandler;
+use crate::protocol::{self, ProtocolHandler, ProtocolLimits, ReadLimits};
 use crate::security::{ErasedSecurity, NamedSecurity};
 
 /// Every name that the app's code has registered.
@@ -25,6 +25,8 @@ pub(crate) struct Registry {
     actions: BTreeMap<String, (Action, Origin)>,
     /// By protocol and name.
     handlers: BTreeMap<String, Handlers>,
+    /// By protocol.
+    limits: BTreeMap<&'static str, ReadLimits>,
     plugins: BTreeMap<String, (Registered, Origin)>,
     security: BTreeMap<String, (Arc<dyn ErasedSecurity>, Origin)>,
     apps: BTreeMap<String, (Arc<Mounted>, Origin)>,
@@ -108,6 +110,21 @@ impl Registry {
     ) {
         let handlers = self.handlers.entry(protocol.to_owned()).or_default();
         add(handlers, NameKind::Handler, name, handler, origin, errors);
+    }
+
+    /// Lets `limits` have those of a protocol.
+    pub(crate) fn add_limits<L: ProtocolLimits>(&mut self) {
+        self.limits.insert(L::PROTOCOL, protocol::read::<L>);
+    }
+
+    /// What reads the limits of this protocol.
+    pub(super) fn limits(&self, protocol: &str) -> Option<ReadLimits> {
+        self.limits.get(protocol).copied()
+    }
+
+    /// The protocols that have limits.
+    pub(super) fn limited(&self) -> impl Iterator<Item = &'static str> {
+        self.limits.keys().copied()
     }
 
     pub(crate) fn add_plugin(
@@ -355,9 +372,14 @@ impl Registry {
         (name, origin): (&str, &Origin),
         errors: &mut Vec<BuildError>,
     ) -> Option<Arc<dyn ProtocolHandler>> {
-        let register = (protocol == "ws").then(|| {
+        let call = match protocol {
+            "ws" => Some("websocket"),
+            "sse" => Some("event_source"),
+            _ => None,
+        };
+        let register = call.map(|call| {
             format!(
-                "register the handler with `.websocket(\"{name}\", …)` of the crate `nova-ws` \
+                "register the handler with `.{call}(\"{name}\", …)` of the crate `nova-ws` \
                  (`use nova_ws::AppBuilderExt`)"
             )
         });
@@ -368,9 +390,10 @@ impl Registry {
                 .map(String::as_str)
                 .chain(["http"])
                 .collect();
-            let meant = match protocol.to_lowercase().starts_with("websocket") {
-                true => "ws",
-                false => protocol,
+            let meant = match protocol.to_lowercase() {
+                websocket if websocket.starts_with("websocket") => "ws",
+                events if events.starts_with("event") || events.starts_with("server-sent") => "sse",
+                _ => protocol,
             };
             let similar = nearest(meant, known.iter().copied());
             let list = similar

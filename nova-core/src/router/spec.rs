@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::group::Handler;
 use super::host::Host;
+use super::limits::Limits;
 use crate::build_error::BuildError;
-use crate::config::{Environment, bytes_or_none};
+use crate::config::Environment;
 use crate::fallback::NamedFallback;
 use crate::mounted::Mounted;
 use crate::origin::Origin;
@@ -76,26 +75,6 @@ impl PluginsSpec {
     }
 }
 
-/// The limits of a group, in place of the app's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Limits {
-    /// The longest body of a request, in bytes.
-    #[serde(deserialize_with = "bytes_or_none")]
-    pub(crate) body_limit: Option<usize>,
-}
-
-impl Limits {
-    /// The narrower of both: who mounts an app has the last word.
-    pub(super) fn within(self, outer: Limits) -> Self {
-        let body_limit = match (self.body_limit, outer.body_limit) {
-            (Some(own), Some(outer)) => Some(own.min(outer)),
-            (own, outer) => own.or(outer),
-        };
-        Limits { body_limit }
-    }
-}
-
 pub(crate) struct PathSpec {
     pub(crate) path: String,
     pub(crate) origin: Origin,
@@ -117,5 +96,6 @@ pub(crate) struct RouteSpec {
     pub(crate) protocol: Option<(String, Origin)>,
     pub(crate) name: Option<(String, Origin)>,
     pub(crate) extra: Option<Arc<serde_json::Value>>,
+    pub(crate) limits: Limits,
     pub(crate) origin: Origin,
 }

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::host::{Host, host_of};
@@ -85,7 +86,10 @@ impl Table {
             true => &self.anywhere,
             false => self.matcher(host_of(head).as_deref()),
         };
-        matcher.find(head.method(), head.path(), |handler| handler.claims(head))
+        let before = Some(head).filter(|head| head.method() == Method::OPTIONS);
+        let before = before.and_then(announced);
+        let claims = |handler: &dyn ProtocolHandler| handler.claims(head);
+        matcher.find(head.method(), head.path(), before.as_ref(), claims)
     }
 
     /// The routes for requests to this host.
@@ -111,11 +115,13 @@ impl Matcher {
         Matcher { tree, paths }
     }
 
-    /// What answers a request; `claims` tells whether it is for a protocol.
+    /// What answers a request; `before` is the method that an `OPTIONS` announces, `claims` tells
+    /// whether the request is for a protocol.
     pub(super) fn find(
         &self,
         method: &Method,
         path: &str,
+        before: Option<&Method>,
         claims: impl Fn(&dyn ProtocolHandler) -> bool,
     ) -> Found<'_> {
         let Some((index, spans)) = self.tree.find(path) else {
@@ -123,7 +129,7 @@ impl Matcher {
         };
         let found = &self.paths[index];
         let Some(endpoint) = found.endpoint(method, claims) else {
-            return found.no_endpoint(method);
+            return found.no_endpoint(method, before);
         };
         if spans.is_empty() {
             return Found::Endpoint(endpoint, Bindings::default());
@@ -133,6 +139,13 @@ impl Matcher {
             Err(_) => Found::BadEncoding,
         }
     }
+}
+
+/// The method of the request that a browser asks about beforehand, in a
+/// [preflight](https://fetch.spec.whatwg.org/#cors-preflight-request).
+fn announced(preflight: &Head) -> Option<Method> {
+    let method = preflight.headers().get(ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(method.as_bytes()).ok()
 }
 
 /// The segments of a path, as the table sees them.

@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 /// The most bytes of names and JSON that one session holds.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// The name of the value that the `csrf` plugin keeps. It is given up at a login: whoever has lent the
+/// client the session before knows it.
+pub(crate) const CSRF_TOKEN: &str = "_csrf_token";
+
 /// JSON values by name.
 pub(super) type Values = BTreeMap<String, Box<RawValue>>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::clock::Clock;
-use super::data::Data;
+use super::data::{CSRF_TOKEN, Data};
 use super::id::{Id, Signer};
 use super::memory::MemoryStore;
 use super::store::{ErasedStore, SessionRecord};
@@ -170,11 +170,12 @@ impl Sessions {
                 if live.user().is_some_and(|other| other != user) {
                     data = Data::default();
                 }
+                data.values.remove(CSRF_TOKEN);
                 data.begun = self.clock.now();
             }
             // The new one first: at no time is there none. Nobody knows its id yet.
             let new = self.create(user.or(live.user()), &data).await?;
-            match self.retire(&live).await {
+            match self.retire(&live, RETIREMENT).await {
                 Ok(true) => return Ok(Some(new)),
                 Ok(false) => failing(self.store.delete(&new.key()).await)?,
                 Err(error) => {
@@ -190,7 +191,9 @@ impl Sessions {
         Err(busy())
     }
 
-    async fn retire(&self, live: &Live) -> Result<bool> {
+    /// Makes an id worthless, and says whether it has: the session may have changed. For so long, it is
+    /// known what it was.
+    async fn retire(&self, live: &Live, known: Duration) -> Result<bool> {
         let data = Data {
             begun: live.data.begun,
             retired: true,
@@ -200,11 +203,33 @@ impl Sessions {
             user: None,
             data: data.written()?,
             version: live.record.version + 1,
-            ends_at: self.clock.now() + millis(RETIREMENT),
+            ends_at: self.clock.now() + millis(known),
         };
         failing(self.store.update(&live.id.key(), &retired).await)
     }
 
+    /// Ends a session, and says whether it has: it has not if it got another id meanwhile.
+    ///
+    /// First it is marked, by its version: a rotation that is under way at the same time has either come
+    /// first, and is seen here, or finds nothing to go on with. A mere deletion would take the old id
+    /// away, and leave the new one.
+    pub(super) async fn end_live(&self, live: Live) -> Result<bool> {
+        let mut live = live;
+        for _ in 0..TRIES {
+            if self.retire(&live, Duration::ZERO).await? {
+                self.end_one(live.id).await?;
+                return Ok(true);
+            }
+            match self.look(live.id).await? {
+                Found::Live(newer) => live = *newer,
+                Found::Retired => return Ok(false),
+                Found::None => return Ok(true),
+            }
+        }
+        Err(busy())
+    }
+
+    /// Ends a session whose id nobody else has.
     pub(super) async fn end_one(&self, id: Id) -> Result<()> {
         failing(self.store.delete(&id.key()).await)
     }
@@ -331,6 +356,39 @@ mod tests {
         assert!(matches!(sessions.find(old).await.unwrap(), Found::Retired));
         advance(Duration::from_secs(2)).await;
         assert!(matches!(sessions.find(old).await.unwrap(), Found::None));
+    }
+
+    #[tokio::test]
+    async fn of_a_log_out_and_a_rotation_at_once_the_first_counts_and_the_other_knows() {
+        let sessions = sessions();
+        for is_rotated_first in [true, false] {
+            let id = sessions.begin(Some("ann"), |_| ()).await.unwrap();
+            let one = live(&sessions, id).await.unwrap();
+            let other = live(&sessions, id).await.unwrap();
+            if is_rotated_first {
+                let new = sessions.rotate(one, None).await.unwrap().unwrap();
+                assert!(!sessions.end_live(other).await.unwrap());
+                assert!(live(&sessions, new).await.is_some());
+            } else {
+                assert!(sessions.end_live(one).await.unwrap());
+                assert!(sessions.rotate(other, None).await.unwrap().is_none());
+            }
+            let left = sessions.end_all_of("ann", None).await.unwrap();
+            assert_eq!(left, u64::from(is_rotated_first));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_changed_meanwhile_ends_all_the_same() {
+        let sessions = sessions();
+        let id = begun(&sessions).await;
+        let [before, other] = [
+            live(&sessions, id).await.unwrap(),
+            live(&sessions, id).await.unwrap(),
+        ];
+        sessions.change(other, |_| ()).await.unwrap();
+        assert!(sessions.end_live(before).await.unwrap());
+        assert!(live(&sessions, id).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

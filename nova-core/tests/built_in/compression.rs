@@ -57,7 +57,9 @@ fn client_with(options: &str) -> TestClient {
         .action("events", events)
         .action("waits", waits)
         .action("breaks", breaks)
-        .action("unchanged", |_| async { nova_core::status(304) });
+        .action("unchanged", |_| async {
+            nova_core::status(304).header("etag", "\"1\"")
+        });
     let plugins = format!("[\"compression\", {{ {options} }}]");
     super::client(app, &router(&plugins, routes))
 }
@@ -147,6 +149,21 @@ async fn a_strong_tag_becomes_weak_and_nothing_is_said_twice() {
     let response = get(&client, "/2000?weak", "gzip").await;
     assert_eq!(response.header("etag"), Some("W/\"1\""));
     assert_eq!(response.headers().get_all("vary").iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_304_has_the_tag_of_the_answer_that_the_client_has() {
+    let client = client();
+    for (known, tag) in [
+        ("W/\"1\"", "W/\"1\""),
+        ("\"2\", W/\"1\"", "W/\"1\""),
+        ("\"1\"", "\"1\""),
+        ("*", "\"1\""),
+    ] {
+        let request = client.get("/unchanged").header("if-none-match", known);
+        let response = request.header("accept-encoding", "gzip").await;
+        assert_eq!(response.header("etag"), Some(tag), "{known}");
+    }
 }
 
 #[tokio::test]

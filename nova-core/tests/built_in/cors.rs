@@ -163,6 +163,33 @@ async fn a_404_and_a_405_are_readable_by_the_global_list() {
     }
 }
 
+#[tokio::test]
+async fn a_preflight_of_a_path_in_several_groups_passes_the_plugins_of_the_route_it_asks_for() {
+    let group = |method: &'static str, origin: &str| {
+        let cors = CorsPlugin::new(CorsOptions {
+            origins: vec![origin.to_owned()],
+            ..CorsOptions::default()
+        });
+        let hello = |_: Request| async { "hello" };
+        let group = Group::new().plugin("cors", cors);
+        group.route(("/", hello, nova_core::methods([method])))
+    };
+    let other = "https://other.example";
+    let app = App::builder()
+        .group(group("get", APP))
+        .group(group("put", other));
+    let client = TestClient::new(app.build().unwrap());
+    for (method, expected) in [("GET", APP), ("HEAD", APP), ("PUT", other), ("PATCH", APP)] {
+        for origin in [APP, other] {
+            let request = client.request("OPTIONS", "/").header("origin", origin);
+            let request = request.header("access-control-request-method", method);
+            let response = request.await;
+            let allowed = response.header("access-control-allow-origin");
+            assert_eq!(allowed.is_some(), origin == expected, "{method} {origin}");
+        }
+    }
+}
+
 #[test]
 fn options_that_protect_nothing_or_say_nothing_are_mistakes() {
     for (plugin, message) in [
@@ -176,6 +203,10 @@ fn options_that_protect_nothing_or_say_nothing_are_mistakes() {
         ),
         (
             r#"["cors", { origins = ["https://a.example"], headers = ["*"], credentials = true }]"#,
+            "`*` does not go with `credentials`",
+        ),
+        (
+            r#"["cors", { origins = ["https://a.example"], methods = ["*"], credentials = true }]"#,
             "`*` does not go with `credentials`",
         ),
         (

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use nova_core::testing::{TestClient, TestRequest};
+use nova_core::testing::{TestClient, TestRequest, TestResponse};
 use nova_core::{App, CsrfPlugin, Request, Result, json, view};
 
 use super::{assert_wrong, router};
@@ -28,7 +28,7 @@ fn client_with(options: &str) -> TestClient {
     write(folder.path(), "plain.html", "nothing");
     let routes = r#"
         ["/form", "page"], ["/plain", "plain"], ["/json", "json"], ["/change", "changed"],
-        ["/hooks/{id}", "changed"], ["/hooksmith", "changed"],
+        ["/login", "login"], ["/logout", "logout"], ["/hooks/{id}", "changed"], ["/hooksmith", "changed"],
     "#;
     let open = "[[group]]\nroutes = [[\"/open\", \"json\"], [\"/open/form\", \"page\"]]\n";
     let router = format!(
@@ -41,6 +41,14 @@ fn client_with(options: &str) -> TestClient {
         .action("plain", |_| async { view(&()).named("plain") })
         .action("json", |request: Request| async move {
             Ok::<_, nova_core::Error>(json(&CsrfPlugin::token(&request)?))
+        })
+        .action("login", |request: Request| async move {
+            request.session().log_in("ann").await?;
+            Ok::<_, nova_core::Error>(page(request).await)
+        })
+        .action("logout", |request: Request| async move {
+            request.session().end().await?;
+            Ok::<_, nova_core::Error>(page(request).await)
         })
         .action("changed", changed);
     super::client(app, &router)
@@ -60,7 +68,11 @@ async fn status(request: TestRequest<'_>) -> u16 {
 
 /// The cookie of a session that has a token, and that token as the form has it.
 async fn form(client: &TestClient) -> (String, String) {
-    let response = client.get("/form").await;
+    parts(&client.get("/form").await)
+}
+
+/// The session's cookie and the token of a page that begins a session.
+fn parts(response: &TestResponse) -> (String, String) {
     let cookie = response.header("set-cookie").unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let page = response.text();
@@ -170,6 +182,23 @@ async fn who_says_nothing_has_to_bring_the_token_of_the_session() {
 }
 
 #[tokio::test]
+async fn who_cannot_be_asked_for_a_field_is_asked_for_the_header() {
+    let client = client();
+    for (content_type, is_form) in [
+        ("multipart/form-data; boundary=x", false),
+        ("application/json", false),
+        ("application/x-www-form-urlencoded", true),
+    ] {
+        let request = client.post("/change").header("content-type", content_type);
+        let response = request.await;
+        assert_eq!(response.status(), 403);
+        let (header, field) = ("the header `x-csrf-token`", "the field `_csrf_token`");
+        assert!(response.text().contains(header), "{content_type}");
+        assert_eq!(response.text().contains(field), is_form, "{content_type}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_does_not_help_a_request_from_another_site() {
     let client = client();
     let (cookie, token) = form(&client).await;
@@ -189,6 +218,28 @@ async fn every_page_of_a_session_has_a_token_that_is_good() {
     for token in [first, second] {
         let request = client.post("/change").header("cookie", &cookie);
         assert_eq!(status(request.header("x-csrf-token", &token)).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_token_from_before_a_login_or_a_log_out_is_worth_nothing_after_it() {
+    let client = client();
+    let (mut cookie, mut token) = form(&client).await;
+    for path in ["/login", "/login", "/logout"] {
+        let request = client.post(path).header("cookie", &cookie);
+        let page = request.header("x-csrf-token", &token).await;
+        let (cookie_after, token_after) = parts(&page);
+        let post = |token: &str| {
+            let request = client.post("/change").header("cookie", &cookie_after);
+            status(request.header("x-csrf-token", token))
+        };
+        assert_eq!(post(&token).await, 403, "{path}");
+        assert_eq!(
+            post(&token_after).await,
+            200,
+            "{path}: the page has the new one"
+        );
+        (cookie, token) = (cookie_after, token_after);
     }
 }
 

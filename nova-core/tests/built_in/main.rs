@@ -60,3 +60,32 @@ fn an_option_that_a_plugin_has_not_is_told_with_the_nearest() {
         assert_wrong(&plugins, &help);
     }
 }
+
+#[test]
+fn each_of_them_says_what_it_is() {
+    let names = [
+        "access_log",
+        "compression",
+        "correlation",
+        "csrf",
+        "rate_limit",
+        "request",
+        "secure_headers",
+        "timeout",
+    ];
+    let cors = r#"["cors", { origins = ["*"] }]"#;
+    let plugins = format!(
+        "{}, {cors}",
+        names.map(|name| format!("\"{name}\"")).join(", ")
+    );
+    let builder = App::builder().action("hello", async |_| "hello");
+    let app = build(builder, &router(&plugins, r#"["/", "hello"]"#)).unwrap();
+    let listed = app.router().plugins();
+    assert_eq!(listed.len(), names.len() + 1);
+    for plugin in listed {
+        let info = plugin.info;
+        assert!(info.version.is_some(), "{}", plugin.name);
+        assert!(!info.description.is_empty(), "{}", plugin.name);
+        assert!(info.options.contains("Options"), "{}", plugin.name);
+    }
+}

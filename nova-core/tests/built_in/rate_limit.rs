@@ -7,7 +7,11 @@ use super::{assert_wrong, router};
 
 async fn log_in(request: Request) -> Result<()> {
     let user: String = request.binding("user")?;
-    request.session().insert("user", &user).await
+    request.session().log_in(&user).await?;
+    request
+        .session()
+        .insert("team", &format!("of {user}"))
+        .await
 }
 
 fn client(options: &str) -> TestClient {
@@ -93,8 +97,17 @@ async fn the_key_can_be_a_header() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_can_be_who_has_logged_in() {
+    who_has_logged_in_has_a_budget(r#"key = "user""#).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_key_can_be_what_the_session_knows() {
-    let client = client(r#"requests = 1, key = { session = "user" }"#);
+    who_has_logged_in_has_a_budget(r#"key = { session = "team" }"#).await;
+}
+
+async fn who_has_logged_in_has_a_budget(key: &str) {
+    let client = client(&format!("requests = 1, {key}"));
     let mut cookies = Vec::new();
     for user in ["ann", "bob", "ann"] {
         let response = client.get(&format!("/login/{user}")).await;

@@ -11,9 +11,9 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Result};
 use crate::request::Head;
-use crate::session::Session;
+use crate::session::{CSRF_TOKEN, Session};
 
-/// The field of a form, and the name in the session.
+/// The field of a form.
 pub(super) const FIELD: &str = "_csrf_token";
 pub(super) const HEADER: &str = "x-csrf-token";
 
@@ -26,22 +26,34 @@ type Secret = [u8; BYTES];
 pub(super) struct CsrfToken(Arc<Inner>);
 
 struct Inner {
-    secret: OnceLock<Secret>,
-    /// Whether the session has it already.
+    /// That of the session with which the request came.
+    before: OnceLock<Secret>,
+    /// Whether that session has it already.
     is_kept: bool,
+    /// That of the session since somebody has logged in, or out, in this request.
+    since: OnceLock<Secret>,
 }
 
 impl CsrfToken {
     pub(super) async fn of(session: &Session) -> Result<Self> {
-        let kept: Option<String> = session.get(FIELD).await?;
+        let kept: Option<String> = session.get(CSRF_TOKEN).await?;
         let kept = kept.and_then(|kept| {
             let bytes = URL_SAFE_NO_PAD.decode(kept).ok()?;
             Secret::try_from(bytes).ok()
         });
         Ok(CsrfToken(Arc::new(Inner {
             is_kept: kept.is_some(),
-            secret: kept.map_or_else(OnceLock::new, OnceLock::from),
+            before: kept.map_or_else(OnceLock::new, OnceLock::from),
+            since: OnceLock::new(),
         })))
+    }
+
+    /// The secret that counts for what the answer says.
+    fn secret(&self, session: &Session) -> &OnceLock<Secret> {
+        match session.has_changed_hands() {
+            true => &self.0.since,
+            false => &self.0.before,
+        }
     }
 
     /// The token as a page has it: behind random bytes, and mixed with them. Otherwise whoever can
@@ -49,12 +61,13 @@ impl CsrfToken {
     ///
     /// # Errors
     /// The operating system gives no random numbers.
-    pub(super) fn masked(&self) -> Result<String> {
-        let secret = match self.0.secret.get() {
+    pub(super) fn masked(&self, session: &Session) -> Result<String> {
+        let place = self.secret(session);
+        let secret = match place.get() {
             Some(secret) => secret,
             None => {
                 let new = random()?;
-                self.0.secret.get_or_init(|| new)
+                place.get_or_init(|| new)
             }
         };
         let mask = random()?;
@@ -63,7 +76,7 @@ impl CsrfToken {
 
     /// Whether `sent` is this token behind some mask.
     pub(super) fn is(&self, sent: &str) -> bool {
-        let (Some(secret), Ok(sent)) = (self.0.secret.get(), URL_SAFE_NO_PAD.decode(sent)) else {
+        let (Some(secret), Ok(sent)) = (self.0.before.get(), URL_SAFE_NO_PAD.decode(sent)) else {
             return false;
         };
         let Some((mask, rest)) = sent.split_first_chunk::<BYTES>() else {
@@ -77,8 +90,12 @@ impl CsrfToken {
 
     /// Keeps the token in the session, if it was made just now.
     pub(super) async fn keep(&self, session: &Session) -> Result<()> {
-        match self.0.secret.get().filter(|_| !self.0.is_kept) {
-            Some(secret) => session.insert(FIELD, &URL_SAFE_NO_PAD.encode(secret)).await,
+        let is_kept = self.0.is_kept && !session.has_changed_hands();
+        match self.secret(session).get().filter(|_| !is_kept) {
+            Some(secret) => {
+                let secret = URL_SAFE_NO_PAD.encode(secret);
+                session.insert(CSRF_TOKEN, &secret).await
+            }
             None => Ok(()),
         }
     }
@@ -105,6 +122,7 @@ pub(crate) fn page_context(head: &Head, own: Value) -> Value {
         Some(token) => Value::from_object(PageContext {
             own,
             token: token.clone(),
+            session: head.session().clone(),
         }),
         None => own,
     }
@@ -114,6 +132,7 @@ pub(crate) fn page_context(head: &Head, own: Value) -> Value {
 struct PageContext {
     own: Value,
     token: CsrfToken,
+    session: Session,
 }
 
 impl Object for PageContext {
@@ -123,9 +142,9 @@ impl Object for PageContext {
             return Some(own);
         }
         match key.as_str()? {
-            "csrf_token" => Some(self.token.masked().ok()?.into()),
+            "csrf_token" => Some(self.token.masked(&self.session).ok()?.into()),
             "csrf_field" => {
-                let token = self.token.masked().ok()?; // letters, digits, `-` and `_`
+                let token = self.token.masked(&self.session).ok()?; // letters, digits, `-` and `_`
                 let field = format!(r#"<input type="hidden" name="{FIELD}" value="{token}">"#);
                 Some(Value::from_function(move || {
                     Value::from_safe_string(field.clone())
@@ -165,7 +184,8 @@ mod tests {
     async fn a_token_differs_on_each_page_and_is_good_on_all() {
         let request = testing::request("GET", "/").build();
         let token = CsrfToken::of(request.session()).await.unwrap();
-        let (first, second) = (token.masked().unwrap(), token.masked().unwrap());
+        let masked = || token.masked(request.session()).unwrap();
+        let (first, second) = (masked(), masked());
         assert_ne!(first, second);
         assert!(token.is(&first) && token.is(&second));
 
@@ -179,7 +199,7 @@ mod tests {
         let request = testing::request("GET", "/").build();
         let token = CsrfToken::of(request.session()).await.unwrap();
         assert!(!token.is(""), "there is none yet");
-        let masked = token.masked().unwrap();
+        let masked = token.masked(request.session()).unwrap();
         let other = CsrfToken::of(request.session()).await.unwrap();
         for wrong in [
             "",
@@ -191,6 +211,6 @@ mod tests {
         ] {
             assert!(!token.is(wrong), "{wrong}");
         }
-        assert!(!token.is(&other.masked().unwrap()));
+        assert!(!token.is(&other.masked(request.session()).unwrap()));
     }
 }
