@@ -338,11 +338,13 @@ async fn an_error_behind_the_controller_keeps_what_earlier_plugins_have_said() {
             .header("location", "/there")
             .header("content-language", "en")
     };
-    let failing: [(fn() -> Result<Flow>, u16); 2] = [
-        (|| Err(Error::new(503, "behind the controller")), 503),
-        (|| panic!("behind the controller"), 500),
-    ];
-    for (fails, status) in failing {
+    for (fails, status) in [
+        (
+            (|| Err(Error::new(503, "late"))) as fn() -> Result<Flow>,
+            503,
+        ),
+        (|| panic!("late"), 500),
+    ] {
         let cors = CorsPlugin::new(CorsOptions {
             origins: vec!["https://app.example.com".to_owned()],
             ..CorsOptions::default()
