@@ -58,10 +58,6 @@ impl Reply {
 
     /// The same for what need not wait, as most replies; it makes every request's future smaller. What
     /// has to wait for a file or for a handler is given back.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the reply is handed back in the same place, and a box would cost each file an allocation"
-    )]
     pub(crate) fn render_now(
         mut self,
         with: Rendering<'_>,
