@@ -3,7 +3,6 @@
 mod stage;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::Either;
@@ -26,7 +25,7 @@ use crate::panic;
 use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::{Rendering, Reply};
-use crate::request::{Head, Request};
+use crate::request::{Head, Request, Via};
 use crate::response::{self, Response};
 use crate::router::{Endpoint, Found, StatusPage, Table, Target};
 use crate::security::{Access, NamedSecurity};
@@ -46,18 +45,19 @@ impl Core {
     pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
         request: http::Request<B>,
-        peer: Option<SocketAddr>,
+        via: Arc<Via>,
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
         let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         Received {
-            request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
+            request: Request::new(parts, body, via),
             line: line.map(Box::new),
         }
     }
 
     /// Answers one request. Whatever the app's code does, there is an answer.
+    #[inline]
     pub(crate) fn respond<'a>(
         &'a self,
         received: Received,
@@ -83,6 +83,7 @@ impl Core {
 
     /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
     /// moves this future for each request. For the same reason it is no `async fn`.
+    #[inline]
     #[expect(
         clippy::manual_async_fn,
         reason = "an `async fn` has room for its arguments twice"
@@ -95,7 +96,11 @@ impl Core {
         async move {
             let table = self.shared.router.table();
             let (chain, next) = next(&table, &mut request);
-            let stop = run_before(chain, next.security(), &mut request).await;
+            let security = next.security();
+            let stop = match chain.is_empty() && security.is_empty() {
+                true => Ok(None),
+                false => run_before(chain, security, &mut request).await,
+            };
             let deadline = Deadline::of(&request);
             let asked = Asked {
                 core: self,
@@ -374,12 +379,10 @@ impl Asked<'_> {
 }
 
 /// Adds what an error says beside its body, such as `www-authenticate`, to the answer that takes the
-/// place of the error's. What the answer says itself stays; cookies are set by both, and it varies by
-/// what both do.
+/// place of the error's. What the answer says itself stays; cookies are set by both.
 fn keep_headers(response: &mut Response, headers: &HeaderMap) {
     for name in headers.keys() {
-        let is_list = [header::SET_COOKIE, header::VARY].contains(name);
-        if is_list || !response.headers().contains_key(name) {
+        if name == header::SET_COOKIE || !response.headers().contains_key(name) {
             for value in headers.get_all(name) {
                 response.headers_mut().append(name, value.clone());
             }
@@ -398,9 +401,13 @@ enum Next<'t> {
 fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
     match table.find(request) {
         Found::Endpoint(endpoint, bindings) => {
-            request.bindings = bindings;
-            request.extra.clone_from(&endpoint.extra);
-            request.mounted.clone_from(&endpoint.app);
+            // Where there is something to say: the head looks each time whether it is shared.
+            if !bindings.is_empty() || endpoint.extra.is_some() || endpoint.app.is_some() {
+                let head = &mut **request;
+                head.bindings = bindings;
+                head.extra.clone_from(&endpoint.extra);
+                head.mounted.clone_from(&endpoint.app);
+            }
             if let Some(bytes) = endpoint.limits.body {
                 request.limit_body(bytes);
             }
@@ -578,7 +585,13 @@ async fn run_after(chain: &Chain, asked: &Asked<'_>, response: &mut Response) {
             }
             Err(error) => {
                 let mut instead = Box::pin(asked.failed(error.into())).await;
-                keep_headers(&mut instead, &beside_content(response.headers()));
+                let mut kept = beside_content(response.headers());
+                // It varies by what plugins look at, and by what the error is negotiated by.
+                for by in instead.headers().get_all(header::VARY) {
+                    kept.append(header::VARY, by.clone());
+                }
+                instead.headers_mut().remove(header::VARY);
+                keep_headers(&mut instead, &kept);
                 *response = instead;
             }
         }

@@ -30,8 +30,7 @@ use crate::request::Request;
 ///
 /// impl Security for SignedIn {
 ///     async fn check(&self, request: &mut Request) -> Result<Access> {
-///         let user: Option<String> = request.session().get("user").await?;
-///         Ok(match user {
+///         Ok(match request.session().user().await? {
 ///             Some(name) => Access::granted_as(User { name }),
 ///             None => Access::Denied(redirect("/login")),
 ///         })

@@ -90,6 +90,8 @@ pub struct Session(Arc<Inner>);
 
 struct Inner {
     app: Arc<Shared>,
+    /// The ids that the client has sent.
+    sent: Vec<Id>,
     /// A std mutex: no guard lives across an `.await`.
     state: Mutex<State>,
     /// Held by who changes the session: two parts of a request do not begin two of them.
@@ -113,10 +115,10 @@ pub struct SeenSession {
 }
 
 /// What this request knows of the session.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 enum State {
-    /// The client has sent these ids; nobody has looked yet whether one is a session's.
-    Sent(Vec<Id>),
+    /// Nobody has looked yet whether an id that the client has sent is a session's.
+    Sent,
     /// The client has none.
     None,
     /// The client has one, and while this request was on its way, it got a new id.
@@ -139,10 +141,10 @@ impl Session {
             .filter(|(sent, _)| *sent == sessions.config.cookie)
             .filter_map(|(_, value)| sessions.signer.verified(value))
             .take(MOST_COOKIES);
-        let state = State::Sent(ids.collect());
         Session(Arc::new(Inner {
             app: Arc::clone(app),
-            state: Mutex::new(state),
+            sent: ids.collect(),
+            state: Mutex::new(State::Sent),
             turn: tokio::sync::Mutex::default(),
             answered: AtomicBool::new(answered),
             seen: Mutex::default(),
@@ -290,15 +292,28 @@ impl Session {
             Found::Retired => return Err(overtaken()),
             Found::None => return Ok(()),
         };
-        let (user, key) = (live.user().map(str::to_owned), live.id.key());
-        if !self.sessions().end_live(*live).await? {
+        // A browser has several where the path or the domain of the cookie was another once: the next
+        // request would be one of those.
+        for &id in self.0.sent.iter().filter(|id| **id != live.id) {
+            if let Found::Live(other) = self.sessions().find(id).await? {
+                self.end_live(*other).await?;
+            }
+        }
+        if !self.end_live(*live).await? {
             return Err(overtaken());
         }
         self.has_ended();
-        if let Some(user) = user {
+        Ok(())
+    }
+
+    /// Ends a session of the client, and says whether it has; it may have got another id.
+    async fn end_live(&self, live: Live) -> Result<bool> {
+        let (user, key) = (live.user().map(str::to_owned), live.id.key());
+        let has_ended = self.sessions().end_live(live).await?;
+        if let Some(user) = user.filter(|_| has_ended) {
             self.tell(&SessionsEnded::one(&user, key));
         }
-        Ok(())
+        Ok(has_ended)
     }
 
     /// Ends the other sessions of the user who has logged in to this one, in all browsers, and says
@@ -434,24 +449,24 @@ impl Session {
     }
 
     async fn ask(&self) -> Result<Found> {
-        let state = self.state().clone();
+        let state = *self.state();
         let (sent, known) = match state {
             State::Known(id) | State::New(id) => return self.sessions().find(id).await,
             State::Retired => return Ok(Found::Retired),
             State::None | State::Ended => return Ok(Found::None),
-            State::Sent(ids) => self.find_sent(ids).await?,
+            State::Sent => self.find_sent().await?,
         };
         let mut state = self.state();
-        if matches!(*state, State::Sent(_)) {
+        if matches!(*state, State::Sent) {
             *state = known;
         }
         Ok(sent)
     }
 
-    /// The first of these that is a session.
-    async fn find_sent(&self, ids: Vec<Id>) -> Result<(Found, State)> {
+    /// The first of the ids that is a session's.
+    async fn find_sent(&self) -> Result<(Found, State)> {
         let mut best = (Found::None, State::None);
-        for id in ids {
+        for &id in &self.0.sent {
             match self.sessions().find(id).await? {
                 Found::Live(live) => return Ok((Found::Live(live), State::Known(id))),
                 Found::Retired => best = (Found::Retired, State::Retired),
@@ -496,7 +511,7 @@ impl Session {
         self.0.answered.store(true, Ordering::Release);
         let Sessions { config, signer, .. } = self.sessions();
         match &*self.state() {
-            State::Sent(_) | State::None | State::Retired | State::Known(_) => None,
+            State::Sent | State::None | State::Retired | State::Known(_) => None,
             State::New(id) => cookie::given(config, is_https(), signer.signed(id)),
             State::Ended => cookie::taken(config, is_https()),
         }

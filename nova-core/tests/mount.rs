@@ -300,7 +300,28 @@ fn an_app_that_mounts_itself_is_a_mistake() {
     let app = App::builder()
         .mount("first", itself)
         .group(Group::new().app("first"));
-    assert!(told(app).contains("the app `again` mounts itself"));
+    let told = told(app);
+    assert!(told.ends_with("the app `again` mounts itself"), "{told}");
+}
+
+fn one() -> AppBuilder {
+    App::builder()
+        .mount("other", other)
+        .group(Group::new().prefix("/other").app("other"))
+}
+
+fn other() -> AppBuilder {
+    App::builder()
+        .mount("one", one)
+        .group(Group::new().prefix("/one").app("one"))
+}
+
+#[test]
+fn apps_that_mount_each_other_are_one_mistake_that_says_by_which_way() {
+    let told = told(one());
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let said = "the app `other` mounts itself through `other::one`";
+    assert!(told.contains(said), "{told}");
 }
 
 #[test]

@@ -8,8 +8,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The lines of what was observed that are about routing, replies, errors and typed access.
-const LINES: [&str; 32] = [
+/// The lines of what was observed that are about routing, replies, errors, typed access, plugins,
+/// security, sessions and static files.
+const LINES: [&str; 50] = [
+    "order 1",
     "order 2",
     "order 3–5",
     "order 6",
@@ -19,13 +21,24 @@ const LINES: [&str; 32] = [
     "match 4",
     "match 5",
     "match 6",
+    "match 7",
+    "match 8",
+    "match 9",
     "match 10",
+    "match 11",
+    "match 12",
+    "match 13",
+    "match 14",
     "match 15",
     "match 16",
     "match 17",
     "match 19",
     "run time",
+    "bug 1",
+    "bug 2",
+    "bug 3",
     "bug 4",
+    "bug 5",
     "bug 6",
     "bug 7",
     "bug 8",
@@ -36,12 +49,18 @@ const LINES: [&str; 32] = [
     "bug 13",
     "bug 14",
     "bug 15",
+    "bug 16",
+    "bug 17",
+    "bug 18",
     "bug 19",
     "bug 20",
     "bug 21",
     "bug 22",
     "bug 23",
+    "bug 24",
     "bug 25",
+    "bug 26",
+    "bug 28",
 ];
 
 /// What is observed, what we do, and the tests, of each row.
@@ -57,12 +76,14 @@ fn rows() -> Vec<[String; 3]> {
         .collect()
 }
 
-/// Where a file of the table is: `route.rs` among the tests, `src/accept.rs` in the crate.
+/// Where a file of the table is: `route.rs` among the tests, `src/accept.rs` in the crate,
+/// `nova-ws/tests/security.rs` in another one.
 fn file(name: &str) -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    match name.contains('/') {
-        true => crate_folder.join(name),
-        false => crate_folder.join("tests").join(name),
+    match name.split('/').next() {
+        Some("src") => crate_folder.join(name),
+        Some(other) if other.starts_with("nova-") => crate_folder.join("..").join(name),
+        _ => crate_folder.join("tests").join(name),
     }
 }
 

@@ -239,6 +239,21 @@ async fn who_logs_out_twice_at_once_is_logged_out() {
 }
 
 #[tokio::test]
+async fn who_logs_out_has_no_session_by_another_cookie_either() {
+    let client = client();
+    let (_, one) = cookie(&client.get("/login").await);
+    let (_, other) = cookie(&client.get("/login").await);
+    let both = format!("{one}; {other}");
+
+    client.get("/logout").header("cookie", &both).await;
+
+    for left in [&one, &other, &both] {
+        let shown = client.get("/").header("cookie", left).await;
+        assert_eq!(shown.text(), "null");
+    }
+}
+
+#[tokio::test]
 async fn of_two_rotations_the_second_leaves_the_cookie_of_the_first() {
     let client = client();
     let (_, before) = cookie(&client.get("/login").await);

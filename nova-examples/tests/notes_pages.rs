@@ -134,6 +134,7 @@ async fn who_logs_in_gets_a_session_and_who_logs_out_has_none(database: TestData
     for path in ["/notes", "/", "/login"] {
         let page = client.get(path).header("cookie", &session).await;
         assert_eq!(page.status(), 200, "{path}");
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
         assert!(page.text().contains("<span>admin</span>"), "{path}");
     }
     let response = client.post("/logout").header("cookie", &session).await;

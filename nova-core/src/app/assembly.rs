@@ -135,18 +135,26 @@ impl Assembly<'_> {
             }
         }));
         for mount in app.mounts {
-            if makers.contains(&mount.made_by) {
+            let mounts_itself = makers.contains(&mount.made_by);
+            if mounts_itself {
+                let through = match makers.last() == Some(&mount.made_by) {
+                    true => String::new(),
+                    false => format!(" through `{name}`"),
+                };
                 self.errors.push(BuildError::WrongValue {
-                    message: format!("the app `{}` mounts itself", mount.name),
-                    origin: mount.origin,
+                    message: format!("the app `{}` mounts itself{through}", mount.name),
+                    origin: mount.origin.clone(),
                 });
-                continue;
             }
             let full_name = match name {
                 "" => mount.name.clone(),
                 outer => format!("{outer}::{}", mount.name),
             };
-            let mut inner = (mount.make)();
+            // An empty one in place of what would go round: the groups that name it are right.
+            let mut inner = match mounts_itself {
+                true => App::builder(),
+                false => (mount.make)(),
+            };
             self.errors.append(&mut inner.errors);
             if let Some(settings) = &inner.app_settings {
                 self.errors.push(BuildError::WrongValue {

@@ -138,7 +138,7 @@ impl Path {
         match &self.allow {
             Some(allow) if method == Method::OPTIONS => {
                 let announced = before.and_then(|method| self.named(method));
-                let endpoint = announced.map_or_else(|| self.first(), |endpoint| endpoint);
+                let endpoint = announced.unwrap_or_else(|| self.first());
                 Found::Options(allow, &endpoint.chain)
             }
             Some(allow) => Found::MethodNotAllowed(allow),
@@ -150,7 +150,7 @@ impl Path {
         self.any.is_none() && !self.http.iter().any(|(method, _)| method == Method::GET)
     }
 
-    fn first(&self) -> &Endpoint {
+    fn first(&self) -> &Arc<Endpoint> {
         let mut all = self.http.iter().map(|(_, endpoint)| endpoint);
         all.next()
             .or(self.any.as_ref())

@@ -6,6 +6,7 @@
 
 use nova_core::{App, AppBuilder, Reply, Request, Result, controller, view};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// What can be set for it, in `[apps.admin]` of who mounts it as `admin`.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,11 +77,11 @@ impl Admin {
         Ok(self.page(&request, &path, Some(explanation.to_string())))
     }
 
-    /// Below its prefix, what is not there is told by itself.
-    async fn missing(&self, request: Request) -> Result<Reply> {
-        let missing = request.path().to_owned();
-        let explanation = request.router().explain("GET", &missing).to_string();
-        Ok(self.page(&request, &missing, Some(explanation)))
+    /// What is not there below its prefix. Everybody may see this page, for no security function is
+    /// asked where no route answers: it says nothing of the routes.
+    async fn missing(&self, _request: Request) -> Result<Reply> {
+        let title = &self.title;
+        Ok(view(&json!({ "title": title })).named("missing"))
     }
 
     fn page(&self, request: &Request, path: &str, explanation: Option<String>) -> Reply {

@@ -6,18 +6,18 @@
 
 use std::process::ExitCode;
 
-use nova_core::{Access, App, Request, Result, Security, status, text};
+use nova_core::{Access, App, Request, Result, Secret, Security, constant_time_eq, text};
 
 // ANCHOR: security
 /// Lets those pass who know the word.
-struct Word(&'static str);
+struct Word(Secret);
 
 impl Security for Word {
     async fn check(&self, request: &mut Request) -> Result<Access> {
-        let word = request.header("authorization");
-        Ok(match word.and_then(|word| word.strip_prefix("Bearer ")) {
-            Some(word) if word == self.0 => Access::Granted,
-            _ => Access::Denied(status(401).header("www-authenticate", "Bearer")),
+        Ok(match request.bearer_token() {
+            None => Access::unauthorized_bearer("office"),
+            Some(word) if constant_time_eq(word, self.0.expose()) => Access::Granted,
+            Some(_) => Access::invalid_bearer("office"),
         })
     }
 }
@@ -28,7 +28,7 @@ async fn app() -> Result<App> {
     let mut app = App::builder().root(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/mounted"));
     let settings: nova_example_admin::Settings = app.settings_of("admin");
     let app = app
-        .security("auth::word", Word("sesame"))
+        .security("auth::word", Word(Secret::from("sesame")))
         .action("home", |_| async { text("The office is at /admin") })
         .mount("admin", || nova_example_admin::app(settings));
     Ok(app.build()?)
@@ -62,6 +62,10 @@ mod tests {
         let missing = with_word("/admin/nothing").await;
         assert_eq!(missing.status(), 404);
         assert!(missing.text().contains("Back office"));
+        // It is a page for everybody: nothing of the routes is on it.
+        let stranger = client.get("/admin/nothing").await;
+        assert_eq!(stranger.status(), 404);
+        assert!(!stranger.text().contains("admin::explain"));
         assert!(!client.get("/nothing").await.text().contains("Back office"));
     }
 }

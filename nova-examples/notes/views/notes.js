@@ -202,9 +202,9 @@ function gotWord() {
   deadline = clearTimeout(deadline);
 }
 
-// Gives the connection up and plans the next: later after each failure, and at a random time, so
-// that those who were cut off together do not come back together.
-function lost() {
+// Gives the connection up and plans the next: when the server says, if it says so; or else later after
+// each failure, and at a random time, so that those who were cut off together do not come back together.
+function lost(close) {
   gotWord();
   clearInterval(ping);
   socket.onopen = socket.onmessage = socket.onclose = null; // closing a dead one takes a while
@@ -212,11 +212,19 @@ function lost() {
   socket = null;
   if (since && Date.now() - since > HELD) attempts = 0;
   since = null;
-  const delay = Math.random() * Math.min(CAP, BASE * 2 ** attempts++);
+  const delay = wanted(close) ?? Math.random() * Math.min(CAP, BASE * 2 ** attempts++);
   due = Date.now() + delay;
   retry = setTimeout(connect, delay);
   showStatus("reconnecting", "reconnecting…");
 }
+
+// ANCHOR: retry
+// A server that stops closes with a reason such as retry=1500: each client has its own ms.
+function wanted(close) {
+  const [, delay] = close?.reason.match(/^retry=(\d{1,5})$/) ?? [];
+  return delay && Number(delay);
+}
+// ANCHOR_END: retry
 // ANCHOR_END: lost
 
 // The network is back, or somebody looks: no more waiting.

@@ -1,4 +1,4 @@
-//! The app is killed while people write, and started again.
+//! The app is killed while people write, or stopped, and started again.
 
 use std::sync::mpsc;
 use std::thread;
@@ -14,6 +14,8 @@ on_both! {
         after_kill_9_the_page_comes_back_by_itself_with_every_acknowledged_note;
     #[tokio::test] async fn
         the_page_waits_longer_each_time_up_to_half_a_minute_and_at_random;
+    #[tokio::test] async fn
+        the_page_comes_back_when_a_server_that_stops_says;
 }
 
 /// Writes with several connections at once, and kills the app amid that. Gives the titles of the
@@ -103,4 +105,22 @@ async fn the_page_waits_longer_each_time_up_to_half_a_minute_and_at_random(datab
     // Half of 500 ms, doubling, and of 30 s at most.
     let waits = vec![250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000];
     window.sees("window.waits.slice(0, 9)", waits).await;
+}
+
+async fn the_page_comes_back_when_a_server_that_stops_says(database: TestDatabase) {
+    let Some(browser) = Browser::shared() else {
+        return;
+    };
+    let app = NotesProcess::start(&database);
+    let window = browser.open(&app).await;
+    window.sees(STATUS, "connected").await;
+    window.run(QUICK_RETRIES).await;
+    app.signal("TERM");
+    window.sees("window.waits.length >= 3", true).await;
+    // The first one is the server's, between 500 and 2500 ms for one client; then the page's own.
+    let said = "window.waits[0] >= 500 && window.waits[0] <= 2500";
+    window.sees(said, true).await;
+    window
+        .sees("window.waits.slice(1, 3)", vec![250, 500])
+        .await;
 }
