@@ -11,7 +11,16 @@ pub(crate) struct Case {
     pub(crate) pipelined: usize,
 }
 
-pub(crate) fn all() -> Vec<Case> {
+/// Those whose names begin with one of these; all, if there are none.
+pub(crate) fn named(wanted: &[&str]) -> Vec<Case> {
+    let is_wanted = |case: &Case| wanted.iter().any(|name| case.name.starts_with(name));
+    let cases = all().into_iter();
+    cases
+        .filter(|case| wanted.is_empty() || is_wanted(case))
+        .collect()
+}
+
+fn all() -> Vec<Case> {
     let one = |name, path| Case {
         name,
         requests: vec![get(path)],
@@ -19,6 +28,8 @@ pub(crate) fn all() -> Vec<Case> {
     };
     vec![
         one("json", "/json"),
+        // Nova's plugins, axum's and actix-web's middlewares; hyper has none.
+        one("five plugins", "/plugins"),
         one("plaintext", "/plaintext"),
         one("note id", "/notes/42"),
         Case {

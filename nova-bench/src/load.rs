@@ -41,7 +41,8 @@ pub(crate) fn run(server: &Server, case: &Case, time: Duration) -> Result<Turn> 
             let mut requests = case.requests.clone();
             let first = number % requests.len();
             requests.rotate_left(first); // not all of them for the same
-            connections.spawn(ask(stream, requests, case.pipelined, start + time));
+            let goes_on = move || Instant::now() < start + time;
+            connections.spawn(ask(stream, requests, case.pipelined, goes_on));
         }
         let mut answers = 0;
         while let Some(counted) = connections.join_next().await {
@@ -57,17 +58,35 @@ pub(crate) fn run(server: &Server, case: &Case, time: Duration) -> Result<Turn> 
     })
 }
 
-/// The number of answers until `end`.
+/// Asks so many times on one connection, and tells the number of answers.
+pub(crate) fn rounds(server: &Server, case: &Case, rounds: usize) -> Result<u64> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let stream = TcpStream::connect(server.address).await?;
+        stream.set_nodelay(true)?;
+        let mut left = rounds;
+        let goes_on = move || {
+            let goes_on = left > 0;
+            left = left.saturating_sub(1);
+            goes_on
+        };
+        ask(stream, case.requests.clone(), case.pipelined, goes_on).await
+    })
+}
+
+/// The number of answers until it does not go on.
 async fn ask(
     mut stream: TcpStream,
     requests: Vec<Vec<u8>>,
     pipelined: usize,
-    end: Instant,
+    mut goes_on: impl FnMut() -> bool,
 ) -> Result<u64> {
     let mut received = BytesMut::with_capacity(16 * 1024);
     let mut answers = 0;
     for request in requests.iter().cycle() {
-        if Instant::now() >= end {
+        if !goes_on() {
             break;
         }
         stream.write_all(request).await?;

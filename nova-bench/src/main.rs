@@ -1,7 +1,8 @@
 //! Nova beside bare hyper, axum and actix-web, over TCP: requests per second, as ratios.
 //!
 //! `cargo run --release -p nova-bench` measures everything, `… -p nova-bench -- json echo` only
-//! the cases whose names begin so. Each server is a process of its own with one worker on the first
+//! the cases whose names begin so. With `instructions` before them they are counted instead, by
+//! valgrind. Each server is a process of its own with one worker on the first
 //! core; the load comes from the second. The servers take turns within each round, so that what
 //! disturbs the machine disturbs all of them. What counts is the ratio of the medians.
 
@@ -9,6 +10,7 @@
 
 mod answers;
 mod cases;
+mod instructions;
 mod load;
 mod server;
 mod servers;
@@ -34,11 +36,12 @@ fn main() -> Result {
     match given.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         // This program again, as one of the servers.
         ["serve", name] => servers::serve(name),
-        ref wanted => compare(wanted),
+        ["instructions", ref wanted @ ..] => instructions::count(&cases::named(wanted)),
+        ref wanted => compare(&cases::named(wanted)),
     }
 }
 
-fn compare(wanted: &[&str]) -> Result {
+fn compare(cases: &[Case]) -> Result {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     // A process has the core of the thread that starts it.
     if let [first, _, ..] = cores[..] {
@@ -48,18 +51,14 @@ fn compare(wanted: &[&str]) -> Result {
     if let [_, second, ..] = cores[..] {
         core_affinity::set_for_current(second);
     }
-    let cases: Vec<Case> = cases::all()
-        .into_iter()
-        .filter(|case| wanted.is_empty() || wanted.iter().any(|name| case.name.starts_with(name)))
-        .collect();
 
-    for case in &cases {
+    for case in cases {
         for server in &servers {
             load::run(server, case, WARM_UP)?;
         }
     }
     let mut table = Table::new(&servers);
-    for case in &cases {
+    for case in cases {
         for _ in 0..ROUNDS {
             for (index, server) in servers.iter().enumerate() {
                 table.add(index, load::run(server, case, TURN)?);

@@ -20,18 +20,28 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start_all() -> Result<Vec<Server>> {
+        Server::start_all_within(|_| Vec::new())
+    }
+
+    /// The same by another program; `within` gives it and its arguments, which the server's command
+    /// line stands behind.
+    pub(crate) fn start_all_within(within: impl Fn(&str) -> Vec<String>) -> Result<Vec<Server>> {
         let nova = build_nova()?;
-        let start = |&name: &&'static str| match name {
-            "nova" => {
-                let mut command = Command::new(&nova);
-                command.args(["--port", "0", "--workers", "1"]);
-                Server::start(name, command)
-            }
-            _ => {
-                let mut command = Command::new(std::env::current_exe()?);
-                command.args(["serve", name]);
-                Server::start(name, command)
-            }
+        let start = |&name: &&'static str| {
+            let (program, arguments) = match name {
+                "nova" => (nova.clone(), vec!["--port", "0", "--workers", "1"]),
+                _ => (std::env::current_exe()?, vec!["serve", name]),
+            };
+            let mut command = match &*within(name) {
+                [] => Command::new(program),
+                [other, its @ ..] => {
+                    let mut command = Command::new(other);
+                    command.args(its).arg(program);
+                    command
+                }
+            };
+            command.args(arguments);
+            Server::start(name, command)
         };
         NAMES.iter().map(start).collect()
     }
@@ -48,6 +58,10 @@ impl Server {
             address: address.parse()?,
             process,
         })
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The time for which its threads have had a processor.

@@ -13,56 +13,71 @@ pub(crate) struct Bindings {
     /// Shared with the route, if that binds any; values that a test binds by hand have names of their
     /// own.
     names: Option<Arc<[Box<str>]>>,
-    values: SmallVec<[Value; 4]>,
+    values: Values,
 }
 
 #[derive(Debug, Clone)]
-enum Value {
-    /// As it stands in the path of the request, which is shorter than 64 KiB: no copy.
-    InPath(Range<u32>),
-    /// Other than it stands there.
-    Decoded(Box<str>),
+enum Values {
+    /// As they stand in the path of the request: no copy.
+    InPath(Spans),
+    /// Other than they stand there.
+    Decoded(Vec<Box<str>>),
 }
+
+/// Where values stand in a path, in bytes.
+pub(crate) type Spans = SmallVec<[Range<u32>; 4]>;
 
 /// A value with a percent sign that encodes nothing, or with bytes that are no UTF-8.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadEncoding;
 
+impl Default for Values {
+    fn default() -> Self {
+        Values::InPath(Spans::new())
+    }
+}
+
 impl Bindings {
-    /// `values` as they were matched, one for each of `names`. Those that are parts of `path`,
-    /// the path of the request, are kept as such.
-    pub(crate) fn decode<'p>(
+    /// The values at `spans` in `path`, the path of the request: one for each of `names`.
+    pub(crate) fn decode(
         names: &Arc<[Box<str>]>,
-        values: impl IntoIterator<Item = &'p str>,
+        spans: Spans,
         path: &str,
     ) -> Result<Self, BadEncoding> {
-        // A loop: collecting `Result`s takes twice as long.
-        let mut decoded = SmallVec::new();
-        for value in values {
-            decoded.push(match percent_decode(value)? {
-                Cow::Borrowed(value) => Value::of(value, path),
-                Cow::Owned(decoded) => Value::Decoded(decoded.into()),
-            });
-        }
+        let values = spans
+            .iter()
+            .map(|span| slice(path, span).unwrap_or_default());
+        let values = match values.clone().all(stands_for_itself) {
+            true => Values::InPath(spans),
+            false => Values::Decoded(values.map(decoded).collect::<Result<_, _>>()?),
+        };
         Ok(Bindings {
             names: Some(Arc::clone(names)),
-            values: decoded,
+            values,
         })
     }
 
+    /// Binds a value by hand, for a request that no route has matched.
     pub(crate) fn bind(&mut self, name: &str, value: &str) {
         let names = self.names().iter().map(|name| &**name).chain([name]);
         self.names = Some(names.map(Box::from).collect());
-        self.values.push(Value::Decoded(value.into()));
+        match &mut self.values {
+            Values::Decoded(values) => values.push(value.into()),
+            Values::InPath(_) => self.values = Values::Decoded(vec![value.into()]),
+        }
     }
 
     /// The value of `name` in `path`, the path of the request.
     pub(crate) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<&'a str> {
         let position = self.names().iter().position(|one| &**one == name)?;
-        match self.values.get(position)? {
-            Value::InPath(range) => path.get(range.start as usize..range.end as usize),
-            Value::Decoded(value) => Some(value),
+        match &self.values {
+            Values::InPath(spans) => slice(path, spans.get(position)?),
+            Values::Decoded(values) => values.get(position).map(|value| &**value),
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_none()
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {
@@ -70,18 +85,22 @@ impl Bindings {
     }
 }
 
-impl Value {
-    /// `value` may be a slice of `path`, or of a path that was put in order.
-    fn of(value: &str, path: &str) -> Self {
-        let start = (value.as_ptr() as usize).wrapping_sub(path.as_ptr() as usize);
-        let end = start.wrapping_add(value.len());
-        match (path.get(start..end), u32::try_from(end)) {
-            (Some(same), Ok(end)) if std::ptr::eq(same, value) => {
-                Value::InPath(start as u32..end) // no more than `end`
-            }
-            _ => Value::Decoded(value.into()),
-        }
+fn slice<'p>(path: &'p str, span: &Range<u32>) -> Option<&'p str> {
+    path.get(span.start as usize..span.end as usize)
+}
+
+fn stands_for_itself(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    !bytes.contains(&b'%') && !bytes.windows(2).any(|pair| pair == b"//")
+}
+
+/// Repeated slashes, which only a rest can have, count as one.
+fn decoded(value: &str) -> Result<Box<str>, BadEncoding> {
+    let mut value = Cow::from(value);
+    while value.contains("//") {
+        value = value.replace("//", "/").into();
     }
+    percent_decode(&value).map(Box::from)
 }
 
 /// Decodes a part of a URI (RFC 3986 §2.1). Most parts need no decoding and are only checked.
@@ -107,20 +126,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_stands_in_the_path_is_not_copied() {
-        let names: Arc<[Box<str>]> = ["a", "b", "c"].map(Box::from).into();
-        let path = "/x/7/a%20b";
-        let elsewhere = String::from("7");
-        let bindings = Bindings::decode(&names, [&path[3..4], &path[5..], &elsewhere], path);
-        let bindings = bindings.unwrap();
+    fn values_that_stand_in_the_path_are_not_copied() {
+        let names: Arc<[Box<str>]> = ["a", "b"].map(Box::from).into();
+        for (path, is_copied, expected) in [
+            ("/x/7/ab", false, "ab"),
+            ("/x/7/a/b", false, "a/b"),
+            ("/x/7/a%20b", true, "a b"),
+            ("/x/7/a///b%2F%2Fc", true, "a/b//c"),
+        ] {
+            let spans = Spans::from_iter([3..4, 5..path.len() as u32]);
+            let bindings = Bindings::decode(&names, spans, path).unwrap();
 
-        assert!(matches!(
-            bindings.values[0],
-            Value::InPath(Range { start: 3, end: 4 })
-        ));
-        assert!(matches!(bindings.values[2], Value::Decoded(_)));
-        let values = ["a", "b", "c", "d"].map(|name| bindings.get(name, path));
-        assert_eq!(values, [Some("7"), Some("a b"), Some("7"), None]);
+            assert_eq!(matches!(bindings.values, Values::Decoded(_)), is_copied);
+            let values = ["a", "b", "c"].map(|name| bindings.get(name, path));
+            assert_eq!(values, [Some("7"), Some(expected), None]);
+        }
     }
 
     #[test]

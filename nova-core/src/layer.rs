@@ -26,6 +26,7 @@ use crate::life::Life;
 use crate::panic;
 use crate::pipeline::Received;
 use crate::protocol::BoxFuture;
+use crate::request::Via;
 use crate::response::{self, Response, ResponseBody};
 use crate::serve_error::ServeError;
 use crate::server::Served;
@@ -47,7 +48,7 @@ trait Around: Send + Sync {
 #[derive(Clone)]
 struct Entry {
     core: Arc<Core>,
-    peer: Option<SocketAddr>,
+    via: Arc<Via>,
     life: Life,
 }
 
@@ -79,8 +80,8 @@ impl Layered {
             return around.answer(request);
         }
         match request.extensions_mut().remove::<Entry>() {
-            Some(Entry { core, peer, life }) => {
-                let received = core.receive(request, peer);
+            Some(Entry { core, via, life }) => {
+                let received = core.receive(request, via);
                 Box::pin(async move { core.respond(received, &life).await })
             }
             None => Box::pin(async {
@@ -150,24 +151,32 @@ pub(crate) enum Entered {
 }
 
 impl Core {
+    /// The way in for requests that come from `peer`.
+    pub(crate) fn via(&self, peer: Option<SocketAddr>) -> Arc<Via> {
+        Arc::new(Via {
+            app: Arc::clone(&self.shared),
+            peer,
+        })
+    }
+
     /// Takes in a request from outside, through the layers if there are any.
     pub(crate) fn enter<B: Into<ArrivingBody>>(
         self: &Arc<Self>,
         request: Request<B>,
-        peer: Option<SocketAddr>,
+        via: &Arc<Via>,
         life: &Life,
     ) -> Entered {
         let Some(layers) = &self.layers else {
-            return Entered::App(self.receive(request, peer));
+            return Entered::App(self.receive(request, Arc::clone(via)));
         };
         let mut request = request.map(Into::into);
         let extensions = request.extensions_mut();
-        if let Some(peer) = peer {
+        if let Some(peer) = via.peer {
             extensions.insert(peer);
         }
         extensions.insert(Entry {
             core: Arc::clone(self),
-            peer,
+            via: Arc::clone(via),
             life: life.clone(),
         });
         Entered::Layers(layers.answer(request))
@@ -255,7 +264,7 @@ where
         let AppService { core, life, .. } = self.clone();
         let peer = request.extensions().get::<SocketAddr>().copied();
         let under_way = life.request();
-        let entered = core.enter(request.map(ArrivingBody::new), peer, &life);
+        let entered = core.enter(request.map(ArrivingBody::new), &core.via(peer), &life);
         Box::pin(async move {
             let _under_way = under_way;
             Ok(match entered {

@@ -3,7 +3,6 @@
 mod stage;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::Either;
@@ -26,7 +25,7 @@ use crate::panic;
 use crate::plugin::{Chain, Deadline, Flow};
 use crate::protocol::{Opening, ProtocolHandler, Switch, Upgraded};
 use crate::reply::{Rendering, Reply};
-use crate::request::{Head, Request};
+use crate::request::{Head, Request, Via};
 use crate::response::{self, Response};
 use crate::router::{Endpoint, Found, StatusPage, Table, Target};
 use crate::security::{Access, NamedSecurity};
@@ -46,18 +45,19 @@ impl Core {
     pub(crate) fn receive<B: Into<ArrivingBody>>(
         &self,
         request: http::Request<B>,
-        peer: Option<SocketAddr>,
+        via: Arc<Via>,
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
         let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
         Received {
-            request: Request::new(parts, body, peer, Arc::clone(&self.shared)),
+            request: Request::new(parts, body, via),
             line: line.map(Box::new),
         }
     }
 
     /// Answers one request. Whatever the app's code does, there is an answer.
+    #[inline]
     pub(crate) fn respond<'a>(
         &'a self,
         received: Received,
@@ -83,6 +83,7 @@ impl Core {
 
     /// What is rare here is behind a pointer, and little is held while something is waited for: hyper
     /// moves this future for each request. For the same reason it is no `async fn`.
+    #[inline]
     #[expect(
         clippy::manual_async_fn,
         reason = "an `async fn` has room for its arguments twice"
@@ -95,7 +96,11 @@ impl Core {
         async move {
             let table = self.shared.router.table();
             let (chain, next) = next(&table, &mut request);
-            let stop = run_before(chain, next.security(), &mut request).await;
+            let security = next.security();
+            let stop = match chain.is_empty() && security.is_empty() {
+                true => Ok(None),
+                false => run_before(chain, security, &mut request).await,
+            };
             let deadline = Deadline::of(&request);
             let asked = Asked {
                 core: self,
@@ -396,9 +401,13 @@ enum Next<'t> {
 fn next<'t>(table: &'t Table, request: &mut Request) -> (&'t Chain, Next<'t>) {
     match table.find(request) {
         Found::Endpoint(endpoint, bindings) => {
-            request.bindings = bindings;
-            request.extra.clone_from(&endpoint.extra);
-            request.mounted.clone_from(&endpoint.app);
+            // Where there is something to say: the head looks each time whether it is shared.
+            if !bindings.is_empty() || endpoint.extra.is_some() || endpoint.app.is_some() {
+                let head = &mut **request;
+                head.bindings = bindings;
+                head.extra.clone_from(&endpoint.extra);
+                head.mounted.clone_from(&endpoint.app);
+            }
             if let Some(bytes) = endpoint.limits.body {
                 request.limit_body(bytes);
             }

@@ -24,6 +24,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use stackfuture::StackFuture;
+
 use crate::error::Result;
 use crate::protocol::Extension;
 use crate::request::{Head, Request};
@@ -166,7 +168,7 @@ pub trait Plugin: Send + Sync + 'static {
     }
 }
 
-/// What a plugin does that does nothing there. It has no size, so that its box is no allocation.
+/// What a plugin does that does nothing there.
 struct GoOn;
 
 impl Future for GoOn {
@@ -177,14 +179,10 @@ impl Future for GoOn {
     }
 }
 
-/// [`Plugin`] with its futures boxed, as a route table can store it.
+/// [`Plugin`] as a route table can store it.
 pub(crate) trait ErasedPlugin: Send + Sync {
-    fn pre_request<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<Flow>>;
-    fn post_request<'a>(
-        &'a self,
-        head: &'a Head,
-        response: &'a mut Response,
-    ) -> BoxFuture<'a, Result<Flow>>;
+    fn pre_request<'a>(&'a self, request: &'a mut Request) -> PluginFuture<'a>;
+    fn post_request<'a>(&'a self, head: &'a Head, response: &'a mut Response) -> PluginFuture<'a>;
     fn check(&self) -> Result<(), String>;
     fn init(&self, context: &PluginContext) -> Result<()>;
     fn stop(&self) -> BoxFuture<'_, ()>;
@@ -192,19 +190,19 @@ pub(crate) trait ErasedPlugin: Send + Sync {
     fn info(&self) -> PluginInfo;
 }
 
+/// What a plugin does at a stage, in place where that is small, as it is for most that wait for nothing;
+/// else in a box. A box for each plugin and stage would be half of what a small plugin costs.
+pub(crate) type PluginFuture<'a> = StackFuture<'a, Result<Flow>, 64>;
+
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl<P: Plugin> ErasedPlugin for P {
-    fn pre_request<'a>(&'a self, request: &'a mut Request) -> BoxFuture<'a, Result<Flow>> {
-        Box::pin(Plugin::pre_request(self, request))
+    fn pre_request<'a>(&'a self, request: &'a mut Request) -> PluginFuture<'a> {
+        StackFuture::from_or_box(Plugin::pre_request(self, request))
     }
 
-    fn post_request<'a>(
-        &'a self,
-        head: &'a Head,
-        response: &'a mut Response,
-    ) -> BoxFuture<'a, Result<Flow>> {
-        Box::pin(Plugin::post_request(self, head, response))
+    fn post_request<'a>(&'a self, head: &'a Head, response: &'a mut Response) -> PluginFuture<'a> {
+        StackFuture::from_or_box(Plugin::post_request(self, head, response))
     }
 
     fn check(&self) -> Result<(), String> {

@@ -3,6 +3,7 @@
 mod file;
 mod forms;
 mod handlers;
+mod headers;
 mod into_reply;
 mod json;
 mod render;
@@ -26,6 +27,7 @@ pub(crate) use file::{chunks, content_type, has_become_shorter, next_chunk};
 pub use forms::{bytes, html, json, redirect, sendfile, status, stream, text, value, view};
 pub(crate) use handlers::ReplyHandlers;
 use handlers::Value;
+use headers::Headers;
 pub use into_reply::{IntoError, IntoReply};
 use json::encoded;
 pub(crate) use render::Rendering;
@@ -52,7 +54,7 @@ pub struct Reply {
     status: Option<StatusCode>,
     /// In place of 200 or 201, where nobody sets a status.
     usual: Option<StatusCode>,
-    headers: HeaderMap,
+    headers: Headers,
     content: Content,
     /// The first mistake in making this reply; it becomes a 500.
     mistake: Option<Error>,
@@ -91,7 +93,7 @@ impl Reply {
         Reply {
             status: None,
             usual: None,
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             content: Content::Empty,
             mistake: None,
         }

@@ -26,6 +26,7 @@ use crate::mounted::Parts as AppParts;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
 use crate::plugin::CorrelationId;
+use crate::response::headers;
 use crate::router::Router;
 use crate::security::AuthData;
 use crate::session::Session;
@@ -53,7 +54,7 @@ pub struct Head {
     version: Version,
     headers: HeaderMap,
     extensions: Extensions,
-    peer: Option<SocketAddr>,
+    via: Arc<Via>,
     pub(crate) bindings: Bindings,
     /// What the `request` plugin has decoded.
     pub(crate) params: Option<Params>,
@@ -63,7 +64,6 @@ pub struct Head {
     pub(crate) extra: Option<Arc<serde_json::Value>>,
     /// The mounted app that the route is of.
     pub(crate) mounted: Option<Arc<AppParts>>,
-    app: Arc<Shared>,
     /// The client's session; looked up when first asked for.
     session: OnceLock<Session>,
     /// Whether it is too late for a cookie.
@@ -72,13 +72,16 @@ pub struct Head {
     pubsub: OnceLock<PubSub>,
 }
 
+/// The way of a request into the app, the same for all of one connection. So a request counts among the
+/// holders of this, and the count of the app's holders is not written to by all cores.
+#[derive(Debug)]
+pub(crate) struct Via {
+    pub(crate) app: Arc<Shared>,
+    pub(crate) peer: Option<SocketAddr>,
+}
+
 impl Request {
-    pub(crate) fn new(
-        parts: Parts,
-        body: RequestBody,
-        peer: Option<SocketAddr>,
-        app: Arc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, body: RequestBody, via: Arc<Via>) -> Self {
         let mut extensions = parts.extensions;
         let upgrade = extensions.remove::<OnUpgrade>();
         Request {
@@ -88,13 +91,12 @@ impl Request {
                 version: parts.version,
                 headers: parts.headers,
                 extensions,
-                peer,
+                via,
                 bindings: Bindings::default(),
                 params: None,
                 auth_data: None,
                 extra: None,
                 mounted: None,
-                app,
                 session: OnceLock::new(),
                 answered: AtomicBool::new(false),
                 pubsub: OnceLock::new(),
@@ -298,7 +300,7 @@ impl Head {
     /// The address of the other end of the connection; `None` for a connection in memory. Behind
     /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.via.peer
     }
 
     /// The address of the client, as far as it is sure; `None` for a connection in memory.
@@ -330,8 +332,8 @@ impl Head {
     }
 
     fn client(&self) -> Option<Client> {
-        let peer = self.peer?.ip();
-        Some(self.app.proxies.client(peer, &self.headers))
+        let peer = self.via.peer?.ip();
+        Some(self.via.app.proxies.client(peer, &self.headers))
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;
@@ -427,12 +429,12 @@ impl Head {
     /// 500 if there is no such route, if it binds other names, or if a value is empty.
     pub fn path_for(&self, name: &str, values: &[(&str, &dyn Display)]) -> Result<String> {
         let app = self.mounted.as_ref().map_or("", |app| &app.name);
-        self.app.router.path_within(app, name, values)
+        self.via.app.router.path_within(app, name, values)
     }
 
     /// The routes of the app.
     pub fn router(&self) -> &Router {
-        &self.app.router
+        &self.via.app.router
     }
 
     /// The query string, as a `T`. No query string is an empty one.
@@ -445,14 +447,14 @@ impl Head {
 
     /// The pub/sub, with this request as the sender.
     pub fn pubsub(&self) -> &PubSub {
-        self.pubsub.get_or_init(|| self.app.pubsub.new_sender())
+        self.pubsub.get_or_init(|| self.via.app.pubsub.new_sender())
     }
 
     /// The session of the client: what the app remembers of it from one request to the next.
     pub fn session(&self) -> &Session {
         self.session.get_or_init(|| {
             let answered = self.answered.load(Ordering::Acquire);
-            Session::of(&self.app, &self.headers, answered)
+            Session::of(&self.via.app, &self.headers, answered)
         })
     }
 
@@ -511,7 +513,7 @@ impl Head {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.app.tasks.spawn(work.in_current_span());
+        let task = self.via.app.tasks.spawn(work.in_current_span());
         async {
             match task.await {
                 Ok(result) => result,
@@ -544,17 +546,22 @@ impl Clone for Head {
             version: self.version,
             headers: self.headers.clone(),
             extensions: self.extensions.clone(),
-            peer: self.peer,
+            via: Arc::clone(&self.via),
             bindings: self.bindings.clone(),
             params: self.params.clone(),
             auth_data: self.auth_data.clone(),
             extra: self.extra.clone(),
             mounted: self.mounted.clone(),
-            app: Arc::clone(&self.app),
             session: self.session.clone(),
             answered: AtomicBool::new(self.answered.load(Ordering::Acquire)),
             pubsub: self.pubsub.clone(),
         }
+    }
+}
+
+impl Drop for Head {
+    fn drop(&mut self) {
+        headers::keep_room(std::mem::take(&mut self.headers));
     }
 }
 
@@ -589,7 +596,7 @@ impl fmt::Debug for Head {
             .field("method", &self.method)
             .field("path", &self.path())
             .field("bindings", &self.bindings)
-            .field("peer", &self.peer)
+            .field("peer", &self.via.peer)
             .finish_non_exhaustive()
     }
 }

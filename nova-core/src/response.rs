@@ -2,6 +2,7 @@
 
 mod body;
 pub(crate) mod cookie;
+pub(crate) mod headers;
 
 use http::StatusCode;
 

@@ -53,7 +53,7 @@ use crate::app::{App, Shared};
 use crate::body::RequestBody;
 use crate::config::Config;
 use crate::protocol::Upgraded;
-use crate::request::Request;
+use crate::request::{Request, Via};
 use crate::router::Router;
 use crate::security::Access;
 use crate::server::Served;
@@ -437,7 +437,7 @@ impl RequestBuilder<ByHand> {
         *head.headers_mut() = self.parts.headers;
         let body = RequestBody::read_already(self.parts.body);
         let config = Config::default();
-        let shared = Arc::new(Shared {
+        let app = Arc::new(Shared {
             pubsub: self.purpose.pubsub.unwrap_or_default(),
             ..Shared::new(
                 &config,
@@ -445,7 +445,8 @@ impl RequestBuilder<ByHand> {
                 Sessions::in_memory(&config.session),
             )
         });
-        let mut request = Request::new(head.into_parts().0, body, self.parts.peer, shared);
+        let peer = self.parts.peer;
+        let mut request = Request::new(head.into_parts().0, body, Arc::new(Via { app, peer }));
         for (name, value) in &self.purpose.bindings {
             request.bindings.bind(name, value);
         }

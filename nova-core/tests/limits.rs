@@ -1,5 +1,10 @@
 //! Limits of the app, of groups and of routes, those of a protocol among them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::fs;
 use std::sync::Arc;
 

@@ -338,7 +338,8 @@ async fn an_error_behind_the_controller_keeps_what_earlier_plugins_have_said() {
             .header("location", "/there")
             .header("content-language", "en")
     };
-    let failing: [(fn() -> Result<Flow>, u16); 2] = [
+    type Fails = fn() -> Result<Flow>;
+    let failing: [(Fails, u16); 2] = [
         (|| Err(Error::new(503, "behind the controller")), 503),
         (|| panic!("behind the controller"), 500),
     ];

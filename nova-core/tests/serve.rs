@@ -209,6 +209,73 @@ async fn a_slow_request_does_not_hold_back_the_answer_before_it() {
     drop(served.stop);
 }
 
+#[tokio::test]
+async fn an_action_is_dropped_when_its_client_hangs_up() {
+    struct Told(Arc<Notify>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (began, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, told) = (Arc::clone(&began), Arc::clone(&dropped));
+    let app = App::builder()
+        .action("for_ever", move |_: Request| {
+            let (begin, told) = (Arc::clone(&begin), Told(Arc::clone(&told)));
+            async move {
+                begin.notify_one();
+                std::future::pending::<()>().await;
+                drop(told);
+            }
+        })
+        .route(("/", "for_ever"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = client.connect();
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    began.notified().await;
+    drop(stream);
+
+    dropped.notified().await;
+}
+
+#[tokio::test]
+async fn what_arrives_while_an_action_waits_is_not_lost() {
+    let (began, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, proceed) = (Arc::clone(&began), Arc::clone(&go_on));
+    let app = App::builder()
+        .action("late", move |mut request: Request| {
+            let (begin, proceed) = (Arc::clone(&begin), Arc::clone(&proceed));
+            async move {
+                begin.notify_one();
+                proceed.notified().await;
+                let body = request.body().await?;
+                Ok::<_, nova_core::Error>(text(format!("{} bytes", body.len())))
+            }
+        })
+        .route(("/", "late"));
+    let client = TestClient::new(app.build().unwrap());
+    let mut stream = client.connect();
+    let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 50000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    began.notified().await;
+    for part in ["x".repeat(10_000), "x".repeat(40_000)] {
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let next = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc";
+    stream.write_all(next.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    go_on.notify_one();
+    began.notified().await;
+    go_on.notify_one();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+
+    let first = answers.find("50000 bytes").unwrap();
+    assert!(answers.rfind("3 bytes").unwrap() > first, "{answers}");
+}
+
 /// Writes a word after the 101, and answers each line with itself.
 struct Line;
 
@@ -337,6 +404,56 @@ async fn the_ten_seconds_begin_when_the_answer_before_has_left() {
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
 
     assert_eq!(start.elapsed().as_secs(), 2 * 60 + 9 + 10);
+}
+
+/// An app that answers `/` with a few words, and the text of so many requests.
+fn few_words(requests: usize) -> (TestClient, String) {
+    let app = App::builder()
+        .action("few", |_| async { text("few words") })
+        .route(("/", "few"));
+    let client = TestClient::new(app.build().unwrap());
+    (client, "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(requests))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ten_seconds_begin_when_the_client_has_taken_the_answers() {
+    let (client, requests) = few_words(5_000);
+    let (mut from, mut to) = tokio::io::split(client.connect());
+    let sent = tokio::spawn(async move {
+        to.write_all(requests.as_bytes()).await.unwrap();
+        to // or else the app sees the end of the connection
+    });
+    let mut received = vec![0; 1_000];
+    from.read_exact(&mut received).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await; // answers wait for it
+    let start = Instant::now();
+    from.read_to_end(&mut received).await.unwrap();
+
+    let received = String::from_utf8(received).unwrap();
+    assert_eq!(received.matches("few words").count(), 5_000);
+    assert!(received.ends_with("few words"), "{received}");
+    assert_eq!(start.elapsed().as_secs(), 10);
+    drop(sent.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_leaves_no_answer_in_the_middle() {
+    let (client, requests) = few_words(5_000);
+    let (mut from, mut to) = tokio::io::split(client.connect());
+    let sent = tokio::spawn(async move { to.write_all(requests.as_bytes()).await });
+    let mut received = vec![0; 1_000];
+    from.read_exact(&mut received).await.unwrap();
+    let client_reads = async {
+        tokio::time::sleep(Duration::from_secs(5)).await; // answers wait for it
+        from.read_to_end(&mut received).await.unwrap();
+    };
+    let start = Instant::now();
+    tokio::join!(client.stop(), client_reads);
+
+    assert_eq!(start.elapsed().as_secs(), 5, "nothing had to be cut");
+    assert!(received.ends_with(b"few words"));
+    // The requests behind them find a closed connection.
+    assert!(sent.await.unwrap().is_err());
 }
 
 #[tokio::test]

@@ -38,13 +38,18 @@ impl Crowd {
         left.map_or(turn, |left| turn.min(left / 2))
     }
 
-    /// The close frame of a stop: when to come back is each client's own, so that they do not come
-    /// back all at once.
+    /// The close frame of a stop.
     pub(crate) fn farewell(&self, code: u16) -> Close {
+        let retry = self.retry().as_millis();
+        Close::new(code, &format!("retry={retry}"))
+    }
+
+    /// After how long a client comes back that a stop cuts off: each has its own, so that they do not
+    /// come back all at once.
+    pub(crate) fn retry(&self) -> Duration {
         let open = self.open.load(Ordering::Relaxed) as u64;
         let spread = (open * SPREAD_EACH).clamp(*SPREAD.start(), *SPREAD.end());
-        let retry = SOONEST + fastrand::u64(0..=spread);
-        Close::new(code, &format!("retry={retry}"))
+        Duration::from_millis(SOONEST + fastrand::u64(0..=spread))
     }
 }
 

@@ -44,12 +44,7 @@ impl Refusal {
                 let spoken = limits.protocols.join("`, `");
                 status(400).text(format!("the sub-protocols here are `{spoken}`"))
             }
-            Refusal::TooMany(TooMany::InAll) => status(503)
-                .text("too many connections are open: try again later")
-                .header(header::RETRY_AFTER, "10"),
-            Refusal::TooMany(TooMany::FromThere) => status(429)
-                .text("too many connections are open from your address")
-                .header(header::RETRY_AFTER, "10"),
+            Refusal::TooMany(too_many) => too_many.reply(),
         }
     }
 }

@@ -52,6 +52,8 @@
 //! # }
 //! ```
 //!
+//! For clients that only listen, [`sse`] has the same over plain HTTP.
+//!
 //! # Limits
 //! Unless [`WsLimits`] says otherwise: a message or frame of a client's is at most 64 KiB (close code
 //! 1009 otherwise); what waits for a client that does not read is at most 1 MiB, or one frame that is

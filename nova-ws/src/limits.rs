@@ -1,7 +1,6 @@
 //! What connections may do and cost, as apps, groups and routes have it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use nova_core::deserialize::{optional_bytes, optional_duration};
@@ -10,7 +9,7 @@ use serde::Deserialize;
 
 use crate::close::Close;
 use crate::codec;
-use crate::open::{Count, Counter, Permit, TooMany};
+use crate::open::{Count, Permit, Places, TooMany};
 
 /// The limits of WebSockets: `limits = { ws = { … } }` at the top of `router.toml`, in a group, or in
 /// the options of a route.
@@ -150,8 +149,8 @@ pub(crate) struct InForce {
     pub(crate) protocols: Vec<String>,
     pub(crate) origins: Vec<String>,
     pub(crate) stop_code: u16,
-    /// The places that limit the number of connections, in all and from one address.
-    counted: Vec<((Option<usize>, Option<usize>), Arc<Counter>)>,
+    /// Where the number of connections is limited.
+    places: Places,
 }
 
 impl Default for InForce {
@@ -165,7 +164,7 @@ impl Default for InForce {
             protocols: Vec::new(),
             origins: Vec::new(),
             stop_code: Close::GOING_AWAY,
-            counted: Vec::new(),
+            places: Places::default(),
         }
     }
 }
@@ -208,17 +207,13 @@ impl InForce {
         set(&mut self.protocols, protocols.as_ref());
         set(&mut self.origins, origins.as_ref());
         set(&mut self.stop_code, stop_code.as_ref());
-        if connections.or(*connections_per_address).is_some() {
-            let most = (*connections, *connections_per_address);
-            self.counted.push((most, count.counter()));
-        }
+        let most = (*connections, *connections_per_address);
+        self.places.add(most, count);
     }
 
     /// Counts one connection more, until the permits are dropped.
     pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Vec<Permit>, TooMany> {
-        let counted = self.counted.iter();
-        let permits = counted.map(|(most, counter)| counter.admit(*most, address));
-        permits.collect()
+        self.places.admit(address)
     }
 }
 

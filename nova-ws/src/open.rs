@@ -5,6 +5,9 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::header;
+use nova_core::{Reply, status};
+
 /// Counts the connections of one place that limits them.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(Mutex<Open>);
@@ -13,15 +16,32 @@ pub(crate) struct Counter(Mutex<Open>);
 #[derive(Debug, Default)]
 pub struct Count(Arc<Counter>);
 
-impl Count {
-    pub(crate) fn counter(&self) -> Arc<Counter> {
-        Arc::clone(&self.0)
-    }
-}
-
 impl Clone for Count {
     fn clone(&self) -> Self {
         Count::default()
+    }
+}
+
+/// The places that limit the connections of a route, each with its counter.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places(Vec<(Most, Arc<Counter>)>);
+
+/// How many connections there may be, in all and from one address.
+type Most = (Option<usize>, Option<usize>);
+
+impl Places {
+    /// Adds one, if it limits anything.
+    pub(crate) fn add(&mut self, most: Most, count: &Count) {
+        if most != (None, None) {
+            self.0.push((most, Arc::clone(&count.0)));
+        }
+    }
+
+    /// Counts one connection more in each of them, until the permits are dropped.
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Vec<Permit>, TooMany> {
+        let places = self.0.iter();
+        let permits = places.map(|(most, counter)| counter.admit(*most, address));
+        permits.collect()
     }
 }
 
@@ -39,6 +59,17 @@ pub(crate) enum TooMany {
     FromThere,
 }
 
+impl TooMany {
+    /// What the client is told.
+    pub(crate) fn reply(self) -> Reply {
+        let (code, told) = match self {
+            TooMany::InAll => (503, "too many connections are open: try again later"),
+            TooMany::FromThere => (429, "too many connections are open from your address"),
+        };
+        status(code).text(told).header(header::RETRY_AFTER, "10")
+    }
+}
+
 /// One connection that is counted, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
@@ -49,7 +80,7 @@ pub(crate) struct Permit {
 impl Counter {
     pub(crate) fn admit(
         self: &Arc<Self>,
-        (in_all, per_address): (Option<usize>, Option<usize>),
+        (in_all, per_address): Most,
         address: Option<IpAddr>,
     ) -> Result<Permit, TooMany> {
         let address = address.map(network);

@@ -17,7 +17,7 @@ use crate::hooks::{Hook, Hooks};
 use crate::limits::{InForce, WsLimits};
 use crate::open::Permit;
 use crate::session::Accepted;
-use crate::sse::{self, EventSource};
+use crate::sse::{self, EventSource, SseLimits};
 
 /// Adds WebSocket handlers and sources of events to an app.
 pub trait AppBuilderExt {
@@ -73,7 +73,11 @@ impl AppBuilderExt for AppBuilder {
 
     #[track_caller]
     fn event_source(self, name: &str, handler: impl EventSource) -> Self {
-        self.protocol_handler("sse", name, sse::Prototype::new(handler))
+        self.protocol_limits::<SseLimits>().protocol_handler(
+            "sse",
+            name,
+            sse::Prototype::new(handler),
+        )
     }
 }
 

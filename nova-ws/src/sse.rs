@@ -50,14 +50,18 @@
 //! # Coming back
 //! An [`Event`] may have an id. A client that comes back says which one it has seen last, and
 //! [`last_event_id`] tells it to the handler, whose [`started`](EventSource::started) sends what was
-//! missed. Whoever has no id to go by reads everything anew. A client is told to stay away by
-//! `Accept::Refuse(status(204))`: an `EventSource` comes back after every other end.
+//! missed. Whoever has no id to go by reads everything anew.
+//!
+//! An `EventSource` comes back when a stream ends, however it ends, and when nobody answers. It stays
+//! away after any answer but a 200: what [`init`](EventSource::init) refuses is refused for good, as
+//! are a 503 and what a proxy says while the app is away. A page that goes on nevertheless makes a new
+//! one.
 //!
 //! # The answer
-//! It is a `GET`, or a `HEAD`, of a client that does not exclude `text/event-stream` in its `Accept`
-//! header (406); one that names it gets the events also where an `http` route has the same path. The
-//! plugins and the security function run before, as for any request, and a page of another origin
-//! needs the `cors` plugin. The answer says `cache-control: no-store, no-transform` and
+//! It is for a `GET`, or a `HEAD`, of a client that does not exclude `text/event-stream` in its
+//! `Accept` header (406); one that names it gets the events also where an `http` route has the same
+//! path. The plugins and the security function run before, as for any request, and a page of another
+//! origin needs the `cors` plugin. The answer says `cache-control: no-store, no-transform` and
 //! `x-accel-buffering: no`, so that nothing on the way keeps, compresses or collects it. It begins
 //! with a `retry` of 2 to 5 s, at random, so that those who were cut off together do not come back
 //! together.
@@ -68,15 +72,17 @@
 //! events, and the client may come back. The events that one callback returns are no flood: they
 //! wait until there is room for them. When nothing was sent for 25 s, a comment is, for what closes
 //! silent connections. A client that has gone is noticed at once when it hangs up, and when a comment
-//! cannot be delivered if it does not.
+//! cannot be delivered if it does not. [`SseLimits`] sets these and others.
 //!
-//! When the app stops, a stream ends with a `retry` of 1 to 10 s, at random.
+//! When the app stops, a stream ends with a `retry` that is longer the more clients there are, and at
+//! random: up to 30 s.
 
 mod accept;
 mod end;
 mod event;
 mod handler;
 mod last_event_id;
+mod limits;
 mod opening;
 mod outcome;
 mod outgoing;
@@ -87,5 +93,6 @@ pub use end::EndReason;
 pub use event::{Event, EventError};
 pub use handler::{EventSource, Shared};
 pub use last_event_id::last_event_id;
+pub use limits::SseLimits;
 pub(crate) use opening::Prototype;
 pub use outcome::{Outcome, ok, send, send_all, stop};

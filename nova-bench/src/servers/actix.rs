@@ -2,8 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use actix_web::web::{Json, Path, ServiceConfig, get, post};
-use actix_web::{App, HttpServer};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{Json, Path, ServiceConfig, get, post, resource};
+use actix_web::{App, Error, HttpServer};
 
 use crate::Result;
 use crate::answers::{GREETING, HELLO, NewNote, Note, RESOURCES, Resource};
@@ -23,7 +26,15 @@ pub(super) fn serve() -> Result {
 }
 
 fn routes(app: &mut ServiceConfig) {
-    app.route("/json", get().to(async || Json(GREETING)))
+    let plugins = resource("/plugins")
+        .route(get().to(async || Json(GREETING)))
+        .wrap(from_fn(nothing))
+        .wrap(from_fn(nothing))
+        .wrap(from_fn(nothing))
+        .wrap(from_fn(nothing))
+        .wrap(from_fn(nothing));
+    app.service(plugins)
+        .route("/json", get().to(async || Json(GREETING)))
         .route("/plaintext", get().to(async || HELLO))
         .route("/notes/{id}", get().to(note))
         .route("/echo", post().to(async |note: Json<NewNote>| note));
@@ -47,4 +58,11 @@ fn routes(app: &mut ServiceConfig) {
 
 async fn note(id: Path<u64>) -> Json<Note> {
     Json(Note { id: *id })
+}
+
+async fn nothing(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next.call(request).await
 }

@@ -1,6 +1,8 @@
 //! axum, as its documentation has it.
 
-use axum::extract::Path;
+use axum::extract::{Path, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
@@ -18,6 +20,12 @@ pub(super) async fn serve() -> Result {
 
 fn router() -> Router {
     let mut router = Router::new()
+        .route("/plugins", get(async || Json(GREETING)))
+        .route_layer(from_fn(nothing))
+        .route_layer(from_fn(nothing))
+        .route_layer(from_fn(nothing))
+        .route_layer(from_fn(nothing))
+        .route_layer(from_fn(nothing))
         .route("/json", get(async || Json(GREETING)))
         .route("/plaintext", get(async || HELLO))
         .route("/notes/{id}", get(async |Path(id)| Json(Note { id })))
@@ -37,4 +45,8 @@ fn router() -> Router {
             .route(&format!("{path}/{{id}}/items/{{item}}"), get(item));
     }
     router
+}
+
+async fn nothing(request: Request, next: Next) -> Response {
+    next.run(request).await
 }

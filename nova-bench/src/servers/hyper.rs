@@ -32,7 +32,7 @@ pub(super) async fn serve() -> Result {
 async fn answer(request: Request<Incoming>) -> Result<Answer, Infallible> {
     let mut segments = request.uri().path()[1..].split('/');
     let answer = match (request.method(), segments.next().unwrap_or_default()) {
-        (&Method::GET, "json") => json(&GREETING),
+        (&Method::GET, "json" | "plugins") => json(&GREETING),
         (&Method::GET, "plaintext") => found("text/plain; charset=utf-8", HELLO.into()),
         (&Method::GET, "notes") => match number(segments.next()) {
             Some(id) => json(&Note { id }),

@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
+
 use crate::error::{Error, Result};
 use crate::panic;
-use crate::protocol::BoxFuture;
 
 /// Whose code runs.
 pub(super) enum Stage<'s> {
@@ -20,9 +21,10 @@ pub(super) enum Stage<'s> {
 
 impl<'s> Stage<'s> {
     /// Runs a stage. The call itself is inside: what it does before its first await may panic, too.
-    pub(super) fn run<'f, T, C>(self, call: C) -> Running<'s, 'f, T, C>
+    pub(super) fn run<T, W, C>(self, call: C) -> Running<'s, W, C>
     where
-        C: FnOnce() -> BoxFuture<'f, Result<T>>,
+        C: FnOnce() -> W,
+        W: Future<Output = Result<T>>,
     {
         Running {
             stage: self,
@@ -44,34 +46,39 @@ impl fmt::Display for Stage<'_> {
     }
 }
 
-/// A stage that runs. By hand, and not an `async fn` around [`panic::catch`]: that would hold what it
-/// calls twice, and be the larger part of what each request moves.
-pub(super) struct Running<'s, 'f, T, C> {
-    stage: Stage<'s>,
-    call: Option<C>,
-    work: Option<BoxFuture<'f, Result<T>>>,
+pin_project! {
+    /// A stage that runs. By hand, and not an `async fn` around [`panic::catch`]: that would hold what
+    /// it calls twice, and be the larger part of what each request moves.
+    pub(super) struct Running<'s, W, C> {
+        stage: Stage<'s>,
+        call: Option<C>,
+        #[pin]
+        work: Option<W>,
+    }
 }
 
-impl<'f, T, C> Future for Running<'_, 'f, T, C>
+impl<T, W, C> Future for Running<'_, W, C>
 where
-    C: FnOnce() -> BoxFuture<'f, Result<T>> + Unpin,
+    C: FnOnce() -> W,
+    W: Future<Output = Result<T>>,
 {
     type Output = Result<T>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let Running { stage, call, work } = &mut *self;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        let mut running = self.project();
         let poll = AssertUnwindSafe(|| {
-            if let Some(call) = call.take() {
-                *work = Some(call());
+            if let Some(call) = running.call.take() {
+                running.work.set(Some(call()));
             }
-            match work {
-                Some(work) => work.as_mut().poll(context),
+            match running.work.as_mut().as_pin_mut() {
+                Some(work) => work.poll(context),
                 None => Poll::Pending, // it has panicked, and that was told
             }
         });
         catch_unwind(poll).unwrap_or_else(|panic| {
-            *work = None;
+            running.work.set(None);
             let message = panic::message(&*panic);
+            let stage = running.stage;
             Poll::Ready(Err(Error::internal(format!("{stage} panicked: {message}"))))
         })
     }

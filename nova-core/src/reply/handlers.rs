@@ -132,7 +132,9 @@ impl Reply {
                 self.headers.append(SET_COOKIE, cookie.clone());
             }
         }
-        reply.headers.extend(self.headers);
+        if let Some(headers) = self.headers.into_map() {
+            reply.headers.extend(headers);
+        }
         Ok(reply)
     }
 }

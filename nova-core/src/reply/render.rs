@@ -5,14 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{Content, Kind, Reply, ReplyHandlers};
 use crate::error::Result;
 use crate::fallback::Failure;
 use crate::plugin::page_context;
 use crate::request::Head;
-use crate::response::{Response, ResponseBody};
+use crate::response::{Response, ResponseBody, headers};
 use crate::views::Views;
 
 // Constants, for a header value is checked when it is made.
@@ -58,10 +58,6 @@ impl Reply {
 
     /// The same for what need not wait, as most replies; it makes every request's future smaller. What
     /// has to wait for a file or for a handler is given back.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the reply is handed back in the same place, and a box would cost each file an allocation"
-    )]
     pub(crate) fn render_now(
         mut self,
         with: Rendering<'_>,
@@ -101,7 +97,11 @@ impl Reply {
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status.or(self.usual).unwrap_or(usual);
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = match self.headers.into_map() {
+            Some(headers) => headers,
+            None if content_type.is_some() => headers::empty(),
+            None => HeaderMap::new(),
+        };
         if let Some(content_type) = content_type {
             let headers = response.headers_mut();
             headers.entry(CONTENT_TYPE).or_insert(content_type);

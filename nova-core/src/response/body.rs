@@ -139,6 +139,17 @@ impl ResponseBody {
         chunks.map_err(|error| io::Error::other(error.to_string()))
     }
 
+    /// How many bytes there are, if all are there.
+    pub(crate) fn whole_length(&self) -> Option<usize> {
+        match &self.0 {
+            Inner::Full(bytes) => bytes
+                .size_hint()
+                .exact()
+                .and_then(|n| usize::try_from(n).ok()),
+            Inner::Flowing(_) => None,
+        }
+    }
+
     /// Says whose the body is, for the log. It costs nothing where all bytes are there.
     pub(crate) fn sent_by(&mut self, route: &dyn fmt::Display, head: &Head) {
         if let Inner::Flowing(flowing) = &mut self.0 {

@@ -3,7 +3,6 @@
 //! Everything that a request needs was resolved when the table was compiled: a matched route holds
 //! its plugins and its action.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use http::header::ACCESS_CONTROL_REQUEST_METHOD;
@@ -125,20 +124,17 @@ impl Matcher {
         before: Option<&Method>,
         claims: impl Fn(&dyn ProtocolHandler) -> bool,
     ) -> Found<'_> {
-        let Some(normal) = normalized(path) else {
-            return Found::Nothing;
-        };
-        let Some((index, values)) = self.tree.find(&normal) else {
+        let Some((index, spans)) = self.tree.find(path) else {
             return Found::Nothing;
         };
         let found = &self.paths[index];
         let Some(endpoint) = found.endpoint(method, claims) else {
             return found.no_endpoint(method, before);
         };
-        if values.is_empty() {
+        if spans.is_empty() {
             return Found::Endpoint(endpoint, Bindings::default());
         }
-        match Bindings::decode(&endpoint.names, values, path) {
+        match Bindings::decode(&endpoint.names, spans, path) {
             Ok(bindings) => Found::Endpoint(endpoint, bindings),
             Err(_) => Found::BadEncoding,
         }
@@ -156,28 +152,6 @@ fn announced(preflight: &Head) -> Option<Method> {
 pub(super) fn segments(path: &str) -> Vec<&str> {
     let segments = path.split('/');
     segments.filter(|segment| !segment.is_empty()).collect()
-}
-
-/// A path without what counts for nothing, as in Nova: repeated slashes, and one at the end. A
-/// double slash at the end makes it a path that nobody has.
-pub(super) fn normalized(path: &str) -> Option<Cow<'_, str>> {
-    if path.len() > 1 && path.ends_with("//") {
-        return None;
-    }
-    let path = match path.strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => shorter,
-        _ => path,
-    };
-    let is_repeated = |pair: &[u8]| pair == b"//";
-    if !path.as_bytes().windows(2).any(is_repeated) {
-        return Some(Cow::Borrowed(path));
-    }
-    let mut shorter = String::with_capacity(path.len());
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        shorter.push('/');
-        shorter.push_str(segment);
-    }
-    Some(Cow::Owned(shorter))
 }
 
 #[cfg(test)]

@@ -4,15 +4,12 @@
 //! nothing, the next is tried. A node stands for one beginning of a path, so none is visited twice in a
 //! search, and a search allocates nothing.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
 use super::pattern::{Shape, Step};
-
-/// What a path binds, in its order; as it stands in the path.
-pub(super) type Values<'p> = SmallVec<[&'p str; 4]>;
+use crate::bindings::Spans;
 
 /// All shapes, each with its index.
 pub(super) struct Tree(Vec<Node>);
@@ -22,14 +19,30 @@ const ROOT: usize = 0;
 
 #[derive(Default)]
 struct Node {
-    /// The children of static segments, the shorter segments first, for a binary search.
-    statics: Vec<(Box<str>, usize)>,
+    /// In the order of their keys, for a binary search.
+    statics: Vec<Static>,
     /// The child of all segments.
     binding: Option<usize>,
     /// What the shape that ends here has as its index.
     end: Option<usize>,
     /// What the shape has that ends here with a rest.
     rest: Option<usize>,
+}
+
+/// A child of a static segment.
+struct Static {
+    /// That of [`Segment`]: it tells most segments apart, and is at hand where the text is elsewhere.
+    key: u64,
+    text: Box<[u8]>,
+    child: usize,
+}
+
+/// A segment of a path.
+#[derive(Clone, Copy)]
+struct Segment<'p> {
+    text: &'p [u8],
+    /// Its last eight bytes.
+    key: u64,
 }
 
 impl Tree {
@@ -49,13 +62,7 @@ impl Tree {
             at = match step {
                 Step::Rest => return node.rest = Some(index),
                 Step::Binding => *node.binding.get_or_insert(next),
-                Step::Static(segment) => match node.search(segment) {
-                    Ok(known) => node.statics[known].1,
-                    Err(place) => {
-                        node.statics.insert(place, (segment.as_str().into(), next));
-                        next
-                    }
-                },
+                Step::Static(text) => node.child_or_insert(Segment::first(text.as_bytes()), next),
             };
             if at == next {
                 self.0.push(Node::default());
@@ -64,67 +71,78 @@ impl Tree {
         self.0[at].end = Some(index);
     }
 
-    /// The index of the shape that matches `path`, which is in order: see
-    /// [`normalized`](super::table::normalized).
-    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(usize, Values<'p>)> {
-        let mut values = Values::new();
-        let mut forks: SmallVec<[Fork<'_, 'p>; 4]> = SmallVec::new();
+    /// The index of the shape that matches `path`, and where in the path its values stand.
+    ///
+    /// As in Nova, repeated slashes count as one, and one at the end for nothing; but nobody has a path
+    /// with more at the end.
+    pub(super) fn find(&self, path: &str) -> Option<(usize, Spans)> {
+        if !path.starts_with('/') || path.ends_with("//") {
+            return None;
+        }
+        let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
+        let mut values = Spans::new();
+        let mut forks: SmallVec<[Fork<'_>; 4]> = SmallVec::new();
         let mut node = &self.0[ROOT];
-        let mut path = path.strip_prefix('/')?;
+        let mut from = 1; // behind the slash
         let mut next = Kind::Static;
         loop {
-            if path.is_empty()
+            while path.get(from) == Some(&b'/') {
+                from += 1;
+            }
+            let below = path.get(from..).unwrap_or_default();
+            if below.is_empty()
                 && let Some(end) = node.end
             {
                 return Some((end, values));
             }
-            let (segment, below) = first_segment(path);
+            let segment = Segment::first(below);
+            let behind = from + segment.text.len() + 1;
             if let Kind::Static = next
                 && let Some(child) = node.child(segment)
             {
                 if node.binding.is_some() || node.rest.is_some() {
-                    forks.push(Fork::new(node, path, &values, Kind::Binding));
+                    forks.push(Fork::new(node, from, &values, Kind::Binding));
                 }
-                (node, path) = (&self.0[child], below);
+                (node, from) = (&self.0[child], behind);
                 continue;
             }
             if let Kind::Static | Kind::Binding = next
                 && let Some(child) = node.binding
-                && !path.is_empty()
+                && !below.is_empty()
             {
                 if node.rest.is_some() {
-                    forks.push(Fork::new(node, path, &values, Kind::Rest));
+                    forks.push(Fork::new(node, from, &values, Kind::Rest));
                 }
-                values.push(segment);
-                (node, path, next) = (&self.0[child], below, Kind::Static);
+                values.push(span(from, segment.text.len()));
+                (node, from, next) = (&self.0[child], behind, Kind::Static);
                 continue;
             }
             if let Some(rest) = node.rest {
-                values.push(path);
+                values.push(span(from.min(path.len()), below.len()));
                 return Some((rest, values));
             }
             let fork = forks.pop()?;
             values.truncate(fork.values);
-            (node, path, next) = (fork.node, fork.path, fork.next);
+            (node, from, next) = (fork.node, fork.from, fork.next);
         }
     }
 }
 
 /// Where a search may come back to, since there is more to try.
-struct Fork<'t, 'p> {
+struct Fork<'t> {
     node: &'t Node,
-    /// What is to be found below it.
-    path: &'p str,
+    /// Where the segments below it begin.
+    from: usize,
     /// How many values there are above.
     values: usize,
     next: Kind,
 }
 
-impl<'t, 'p> Fork<'t, 'p> {
-    fn new(node: &'t Node, path: &'p str, values: &Values<'p>, next: Kind) -> Self {
+impl<'t> Fork<'t> {
+    fn new(node: &'t Node, from: usize, values: &Spans, next: Kind) -> Self {
         Fork {
             node,
-            path,
+            from,
             values: values.len(),
             next,
         }
@@ -139,11 +157,16 @@ enum Kind {
     Rest,
 }
 
-/// By bytes: `split_once` is made for longer texts.
-fn first_segment(path: &str) -> (&str, &str) {
-    match path.bytes().position(|byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (path, ""),
+impl<'p> Segment<'p> {
+    /// What stands before the first slash.
+    fn first(path: &'p [u8]) -> Self {
+        let slash = path.iter().position(|&byte| byte == b'/');
+        let text = &path[..slash.unwrap_or(path.len())];
+        let key = match text.last_chunk() {
+            Some(last) => u64::from_be_bytes(*last),
+            None => text.iter().fold(0, |key, &byte| key << 8 | u64::from(byte)),
+        };
+        Segment { text, key }
     }
 }
 
@@ -154,17 +177,32 @@ impl Default for Tree {
 }
 
 impl Node {
-    fn child(&self, segment: &str) -> Option<usize> {
+    fn child(&self, segment: Segment<'_>) -> Option<usize> {
         let found = self.search(segment).ok()?;
-        Some(self.statics[found].1)
+        Some(self.statics[found].child)
     }
 
-    /// Where a static segment is, or belongs. Lengths are compared first, for less.
-    fn search(&self, segment: &str) -> Result<usize, usize> {
-        let order = |known: &str| -> Ordering {
-            let by_length = known.len().cmp(&segment.len());
-            by_length.then_with(|| known.cmp(segment))
-        };
-        self.statics.binary_search_by(|(known, _)| order(known))
+    fn child_or_insert(&mut self, segment: Segment<'_>, child: usize) -> usize {
+        match self.search(segment) {
+            Ok(known) => self.statics[known].child,
+            Err(place) => {
+                let (key, text) = (segment.key, segment.text.into());
+                self.statics.insert(place, Static { key, text, child });
+                child
+            }
+        }
     }
+
+    /// Where the child of a segment is, or belongs.
+    fn search(&self, segment: Segment<'_>) -> Result<usize, usize> {
+        self.statics.binary_search_by(|known| {
+            let by_key = known.key.cmp(&segment.key);
+            by_key.then_with(|| (*known.text).cmp(segment.text))
+        })
+    }
+}
+
+/// A path is shorter than 64 KiB: hyper and `http::Uri` see to that.
+fn span(from: usize, length: usize) -> std::ops::Range<u32> {
+    from as u32..(from + length) as u32
 }

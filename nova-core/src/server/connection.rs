@@ -21,6 +21,7 @@ use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
 use crate::layer::Entered;
 use crate::life::Life;
+use crate::request::Via;
 
 /// How long the head of a request may take to arrive, from the end of the answer before it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,14 +35,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 struct Connection {
     core: Arc<Core>,
     life: Life,
-    peer: Option<SocketAddr>,
-    under_way: UnderWay,
-}
-
-impl AsRef<UnderWay> for Connection {
-    fn as_ref(&self) -> &UnderWay {
-        &self.under_way
-    }
+    via: Arc<Via>,
+    under_way: Arc<UnderWay>,
 }
 
 pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
@@ -49,32 +44,37 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = Connection {
+        via: core.via(peer),
         core,
         life,
-        peer,
-        under_way: UnderWay::default(),
+        under_way: Arc::default(),
     };
-    if let Err(error) = serve(io, Arc::new(connection)).await {
+    if let Err(error) = serve(io, &connection).await {
         debug!(?peer, "a connection ended: {error}");
     }
 }
 
-async fn serve<I>(io: I, connection: Arc<Connection>) -> Result<(), Failure>
+async fn serve<I>(io: I, connection: &Connection) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stop = connection.life.stopping().listener();
-    let answering = Arc::clone(&connection);
+    // The service and its futures borrow these: hyper ends before `connection` does.
+    let Connection {
+        core,
+        life,
+        via,
+        under_way,
+    } = connection;
     let service = service_fn(move |request| {
-        let of = Arc::clone(&answering);
-        of.under_way.begin();
-        let entered = of.core.enter(request, of.peer, &of.life);
+        under_way.begin();
+        let entered = core.enter(request, via, life);
         async move {
             let response = match entered {
-                Entered::App(received) => of.core.respond(received, &of.life).await,
+                Entered::App(received) => core.respond(received, life).await,
                 Entered::Layers(answer) => answer.await,
             };
-            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, of)))
+            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
     let (stream, cork) = cork(io);
@@ -82,8 +82,12 @@ where
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
     // each request when it is named.
+    // `half_close`, and `poll_hung_up` for what it gives up: hyper looks for a client that has hung up
+    // as soon as it has a request, and makes a buffer of 8 KiB to do so, since the request still has the
+    // last one. Most answers are ready before there is anything to look for.
     // `writev` is for long bodies, and costs short ones a queue.
     let hyper = http1::Builder::new()
+        .half_close(true)
         .writev(false)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
@@ -100,9 +104,15 @@ where
         if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
-        let released = cork.poll_release(context);
-        ready!(released)?;
-        waiting.poll(context, &connection.under_way, &cork).map(Ok)
+        if under_way.is_busy() && cork.poll_hung_up(context).is_ready() {
+            return Poll::Ready(Err("the client has hung up before its answer".into()));
+        }
+        let Poll::Ready(released) = cork.poll_release(context) else {
+            waiting.put_off();
+            return Poll::Pending;
+        };
+        released?;
+        waiting.poll(context, under_way, &cork).map(Ok)
     })
     .await;
     if let Ok(End::Silent { in_a_head: true }) = ended {
@@ -141,6 +151,12 @@ impl Waiting {
             since: Some(0),
             received: 0,
         }
+    }
+
+    /// To be called while answers wait for the client to read. Those that hyper has not written yet are
+    /// among them: it writes at once unless the cork is full.
+    fn put_off(&mut self) {
+        self.since = None;
     }
 
     /// To be called after each poll of hyper, when all is written.

@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -22,28 +23,44 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const GATHERED: usize = 64 * 1024;
 /// A longer write is not worth a copy: it goes straight on, behind what is gathered.
 const SMALL: usize = 16 * 1024;
+/// How many bytes are read while nobody asks for any, at most.
+const AHEAD: usize = 1024;
 /// The room that an idle connection keeps.
 const KEPT: usize = 4 * 1024;
 
 /// The stream, and what holds it back. It begins corked.
 pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
-    let shared = Arc::new(Mutex::new(Stream {
-        io,
-        mode: Mode::Corked,
-        gathered: Vec::new(),
-        written: 0,
-        unflushed: false,
-        received: 0,
-        waiting: None,
-    }));
+    let shared = Arc::new(Shared {
+        stream: Mutex::new(Stream {
+            io,
+            mode: Mode::Corked,
+            gathered: Vec::new(),
+            written: 0,
+            unflushed: false,
+            waiting: None,
+            ahead: Vec::new(),
+        }),
+        is_corked: AtomicBool::new(true),
+        received: AtomicU64::new(0),
+    });
     (Corked(Arc::clone(&shared)), Cork(shared))
 }
 
 /// The end that is written to.
-pub(super) struct Corked<I>(Arc<Mutex<Stream<I>>>);
+pub(super) struct Corked<I>(Arc<Shared<I>>);
 
 /// The end that lets go of what is gathered.
-pub(super) struct Cork<I>(Arc<Mutex<Stream<I>>>);
+pub(super) struct Cork<I>(Arc<Shared<I>>);
+
+struct Shared<I> {
+    /// A std mutex: no guard lives across an `.await`, and until a switch of protocols one task alone
+    /// has both ends.
+    stream: Mutex<Stream<I>>,
+    /// Whether the mode is `Corked`, for a look without the lock.
+    is_corked: AtomicBool,
+    /// How many bytes were read. The task that has the stream counts and looks.
+    received: AtomicU64,
+}
 
 struct Stream<I> {
     io: I,
@@ -53,11 +70,11 @@ struct Stream<I> {
     written: usize,
     /// Whether something was written since the last flush.
     unflushed: bool,
-    /// How many bytes were read.
-    received: u64,
     /// Who found no room while the stream was corked. After a switch of protocols that is another
     /// task than the connection's, and the stream knows one task at a time that waits to write.
     waiting: Option<Waker>,
+    /// What has been read before anybody has asked for it.
+    ahead: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,28 +90,51 @@ enum Mode {
 impl<I> Cork<I> {
     /// How many bytes have arrived so far.
     pub(super) fn received(&self) -> u64 {
-        lock(&self.0).received
+        self.0.received.load(Ordering::Relaxed)
     }
 
     /// Adds some last bytes to what is gathered.
     pub(super) fn write(&self, bytes: &[u8]) {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
         stream.gathered.extend_from_slice(bytes);
         stream.unflushed = true;
+    }
+}
+
+impl<I: AsyncRead + Unpin> Cork<I> {
+    /// Ready when the client has hung up. The only way to know is to read: what comes instead is for who
+    /// reads next, and then nobody looks any further. To be called while hyper waits for an answer.
+    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut stream = self.0.lock();
+        if !stream.ahead.is_empty() {
+            return Poll::Pending;
+        }
+        let mut room = [0; AHEAD];
+        let mut buffer = ReadBuf::new(&mut room);
+        match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                stream.ahead.extend_from_slice(buffer.filled());
+                self.0.count(buffer.filled().len());
+                context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
+                Poll::Pending
+            }
+            Ok(()) | Err(_) => Poll::Ready(()),
+        }
     }
 }
 
 impl<I: AsyncWrite + Unpin> Cork<I> {
     /// Writes what is gathered. To be called after each poll of the connection.
     pub(super) fn poll_release(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        lock(&self.0).poll_release(context)
+        self.0.lock().poll_release(context)
     }
 
     /// Writes what is gathered, and from then on nothing is. To be called when the connection has
     /// ended, until it is ready.
     pub(super) fn poll_remove(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
         stream.mode = Mode::Leaving;
+        self.0.is_corked.store(false, Ordering::Release);
         let written = ready!(stream.poll_release(context));
         stream.mode = Mode::Direct;
         stream.gathered = Vec::new();
@@ -155,10 +195,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
+        if !stream.ahead.is_empty() {
+            let count = stream.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&stream.ahead[..count]);
+            stream.ahead.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut stream.io).poll_read(context, buffer);
-        stream.received += (buffer.filled().len() - before) as u64;
+        self.0.count(buffer.filled().len() - before);
         polled
     }
 }
@@ -169,7 +215,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
         match stream.mode {
             Mode::Direct => Pin::new(&mut stream.io).poll_write(context, bytes),
             Mode::Leaving => stream.noted(context, Poll::Pending),
@@ -185,7 +231,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
         if stream.mode == Mode::Direct {
             return Pin::new(&mut stream.io).poll_write_vectored(context, slices);
         }
@@ -197,21 +243,23 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
 
     /// For who has the stream after hyper, which is told to make one slice of a head and a body.
     fn is_write_vectored(&self) -> bool {
-        lock(&self.0).io.is_write_vectored()
+        self.0.lock().io.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut stream = lock(&self.0);
+        if self.0.is_corked.load(Ordering::Acquire) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut stream = self.0.lock();
         match stream.mode {
             Mode::Direct => Pin::new(&mut stream.io).poll_flush(context),
-            Mode::Leaving => stream.noted(context, Poll::Pending),
-            Mode::Corked => Poll::Ready(Ok(())),
+            Mode::Leaving | Mode::Corked => stream.noted(context, Poll::Pending),
         }
     }
 
     /// Nothing is left behind.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut stream = lock(&self.0);
+        let mut stream = self.0.lock();
         match stream.mode {
             Mode::Direct => Pin::new(&mut stream.io).poll_shutdown(context),
             Mode::Leaving => stream.noted(context, Poll::Pending),
@@ -226,10 +274,17 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
     }
 }
 
-/// A std mutex: no guard lives across an `.await`, and until a switch of protocols one task alone has
-/// both ends. A panic in `I` leaves nothing half-done that matters.
-fn lock<I>(stream: &Mutex<Stream<I>>) -> MutexGuard<'_, Stream<I>> {
-    stream.lock().unwrap_or_else(PoisonError::into_inner)
+impl<I> Shared<I> {
+    /// More bytes were read.
+    fn count(&self, more: usize) {
+        let received = self.received.load(Ordering::Relaxed) + more as u64;
+        self.received.store(received, Ordering::Relaxed);
+    }
+
+    /// A panic in `I` leaves nothing half-done that matters.
+    fn lock(&self) -> MutexGuard<'_, Stream<I>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<I> fmt::Debug for Corked<I> {

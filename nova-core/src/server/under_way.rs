@@ -1,6 +1,7 @@
 //! What is under way on a connection: how many requests it has begun to answer, and how many answers
 //! hyper has taken to their end.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// The requests of one connection. One task counts and looks, so that no order of memory is needed.
+use crate::response::ResponseBody;
+
+/// The requests of one connection. One task counts and looks, so that neither an order of memory nor
+/// an atomic addition is needed.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
     begun: AtomicU32,
@@ -18,7 +22,11 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     pub(super) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        count(&self.begun);
+    }
+
+    fn end(&self) {
+        count(&self.ended);
     }
 
     /// How many requests have begun so far; it may begin again at 0.
@@ -32,47 +40,53 @@ impl UnderWay {
     }
 }
 
+fn count(one: &AtomicU32) {
+    one.store(
+        one.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
+}
+
 /// How much of a body hyper gets at once. It copies that behind the head, so that small answers are one
 /// piece, and keeps the room.
 const PIECE: usize = 32 * 1024;
 
-/// The body of an answer, in pieces. When hyper lets go of it, the request is no longer under way.
-pub(super) struct LastPart<B, C: AsRef<UnderWay>> {
-    body: B,
-    of: Arc<C>,
-    /// What is left of a piece that was too long.
-    rest: Bytes,
+/// The body of an answer, in pieces.
+#[derive(Debug)]
+pub(super) enum LastPart {
+    /// hyper takes it as soon as it gets it, or as the cork has room again; so nobody need know when.
+    Short(ResponseBody),
+    /// Behind a pointer, for most are short.
+    Long(Box<Long>),
 }
 
-impl<B, C: AsRef<UnderWay>> LastPart<B, C> {
-    pub(super) fn new(body: B, of: Arc<C>) -> Self {
-        LastPart {
-            body,
-            of,
-            rest: Bytes::new(),
+#[derive(Debug)]
+pub(super) struct Long {
+    body: ResponseBody,
+    /// What is left of a piece that was too long.
+    rest: Bytes,
+    under_way: Arc<UnderWay>,
+}
+
+impl LastPart {
+    /// The answer to the request that has begun last is made, and is sent from here on.
+    pub(super) fn new(body: ResponseBody, under_way: &Arc<UnderWay>) -> Self {
+        match body.whole_length() {
+            Some(length) if length <= PIECE => {
+                under_way.end();
+                LastPart::Short(body)
+            }
+            _ => LastPart::Long(Box::new(Long {
+                body,
+                rest: Bytes::new(),
+                under_way: Arc::clone(under_way),
+            })),
         }
     }
 }
 
-impl<B, C: AsRef<UnderWay>> Drop for LastPart<B, C> {
-    fn drop(&mut self) {
-        let under_way: &UnderWay = (*self.of).as_ref();
-        under_way.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl<B, C> Body for LastPart<B, C>
-where
-    B: Body<Data = Bytes> + Unpin,
-    C: AsRef<UnderWay>,
-{
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+impl Long {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let mut bytes = std::mem::take(&mut self.rest);
         if bytes.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
@@ -88,36 +102,58 @@ where
         }
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
+}
+
+/// hyper has taken all, or given up.
+impl Drop for Long {
+    fn drop(&mut self) {
+        self.under_way.end();
+    }
+}
+
+impl Body for LastPart {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            LastPart::Short(body) => Pin::new(body).poll_frame(context),
+            LastPart::Long(long) => long.poll_frame(context),
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        match self {
+            LastPart::Short(body) => body.is_end_stream(),
+            LastPart::Long(long) => long.rest.is_empty() && long.body.is_end_stream(),
+        }
     }
 
     /// hyper asks before the first piece, and then no more.
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self {
+            LastPart::Short(body) => body.size_hint(),
+            LastPart::Long(long) => long.body.size_hint(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Full};
+    use futures_util::stream;
+    use http_body_util::BodyExt;
 
     use super::*;
-
-    struct Connection(UnderWay);
-
-    impl AsRef<UnderWay> for Connection {
-        fn as_ref(&self) -> &UnderWay {
-            &self.0
-        }
-    }
 
     #[tokio::test]
     async fn a_long_body_comes_in_pieces_and_whole() {
         let long: Bytes = (0..PIECE * 2 + 7).map(|n| n as u8).collect();
-        let connection = Arc::new(Connection(UnderWay::default()));
-        let mut body = LastPart::new(Full::new(long.clone()), connection);
+        let under_way = Arc::new(UnderWay::default());
+        under_way.begin();
+        let mut body = LastPart::new(long.clone().into(), &under_way);
         let mut pieces = Vec::new();
         while !body.is_end_stream() {
             let frame = body.frame().await.unwrap().unwrap();
@@ -130,14 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_under_way_until_its_body_is_dropped() {
-        let connection = Arc::new(Connection(UnderWay::default()));
-        assert!(!connection.0.is_busy());
-        connection.0.begin();
-        let body = LastPart::new(Full::<Bytes>::default(), Arc::clone(&connection));
-        assert!(connection.0.is_busy());
-        drop(body);
+    fn a_request_is_under_way_until_a_body_that_takes_time_is_dropped() {
+        let under_way = Arc::new(UnderWay::default());
+        let chunks = stream::iter([Ok::<_, io::Error>("text")]);
+        for body in [
+            ResponseBody::from(vec![0; PIECE + 1]),
+            ResponseBody::stream(chunks),
+        ] {
+            under_way.begin();
+            let body = LastPart::new(body, &under_way);
+            assert!(under_way.is_busy());
+            drop(body);
+            assert!(!under_way.is_busy());
+        }
 
-        assert!(!connection.0.is_busy());
+        under_way.begin();
+        let _short = LastPart::new("text".into(), &under_way);
+        assert!(!under_way.is_busy());
     }
 }

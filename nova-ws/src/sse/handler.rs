@@ -83,7 +83,7 @@ pub trait EventSource: Clone + Send + Sync + 'static {
     }
 
     /// Answers what comes from inside the app, for this one client: the messages that
-    /// [`shared`](Self::shared) hands on.
+    /// [`shared`](Self::shared) hands on, and what is [sent](crate::Sender::send) to it alone.
     ///
     /// While it waits, later messages of this client wait too: events leave in the order of the
     /// messages that they are for.

@@ -33,8 +33,8 @@ pub fn send_all(events: impl IntoIterator<Item = Event>) -> Outcome {
 
 /// Ends the stream.
 ///
-/// A browser comes back after that; only [`init`](super::EventSource::init) can tell it not to, with
-/// `Accept::Refuse(status(204))`. Or the page closes its `EventSource`, when an event tells it to.
+/// A browser comes back after that, and stays away when [`init`](super::EventSource::init) refuses it
+/// then. Or the page closes its `EventSource`, when an event tells it to.
 pub fn stop() -> Outcome {
     ok().and_stop()
 }

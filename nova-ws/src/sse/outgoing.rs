@@ -14,12 +14,13 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use futures_util::Stream;
 
-/// What may wait for a client that does not read. A longer event is taken when nothing waits.
-const LIMIT: usize = 1024 * 1024;
-
-/// Both ends. Dropping one tells the other.
-pub(super) fn outgoing() -> (Outgoing, Body) {
-    let queue = Arc::default();
+/// Both ends of a queue for so many bytes; a longer event is taken when nothing waits. Dropping one
+/// end tells the other.
+pub(super) fn outgoing(limit: usize) -> (Outgoing, Body) {
+    let queue = Arc::new(Mutex::new(Queue {
+        limit,
+        ..Queue::default()
+    }));
     (Outgoing(Arc::clone(&queue)), Body(queue))
 }
 
@@ -40,6 +41,7 @@ pub(super) enum SendError {
 
 #[derive(Default)]
 struct Queue {
+    limit: usize,
     events: VecDeque<Bytes>,
     bytes: usize,
     /// No more events come.
@@ -54,7 +56,7 @@ struct Queue {
 
 impl Queue {
     fn has_room(&self, bytes: usize) -> bool {
-        self.events.is_empty() || self.bytes + bytes <= LIMIT
+        self.events.is_empty() || self.bytes + bytes <= self.limit
     }
 
     fn wake_taker(&mut self) {
@@ -188,13 +190,15 @@ mod tests {
 
     use super::*;
 
+    const LIMIT: usize = 100;
+
     fn bytes(length: usize) -> Bytes {
         Bytes::from(vec![b'x'; length])
     }
 
     #[tokio::test]
-    async fn a_mebibyte_may_wait_or_one_longer_event() {
-        let (outgoing, mut body) = outgoing();
+    async fn as_much_as_the_limit_may_wait_or_one_longer_event() {
+        let (outgoing, mut body) = outgoing(LIMIT);
         outgoing.send(bytes(LIMIT + 1)).unwrap();
         assert_eq!(outgoing.send(bytes(1)), Err(SendError::Full));
 
@@ -207,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_room_is_woken_when_there_is_some() {
-        let (outgoing, mut body) = outgoing();
+        let (outgoing, mut body) = outgoing(LIMIT);
         outgoing.send(bytes(LIMIT)).unwrap();
         let task = tokio::spawn(async move {
             outgoing.room(1).await;
@@ -224,13 +228,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_comes_behind_what_waits_unless_that_is_abandoned() {
-        let (outgoing, mut body) = outgoing();
+        let (outgoing, mut body) = outgoing(LIMIT);
         outgoing.send(bytes(3)).unwrap();
         outgoing.end();
         assert_eq!(body.next().await.unwrap().unwrap().len(), 3);
         assert!(body.next().await.is_none());
 
-        let (outgoing, mut body) = super::outgoing();
+        let (outgoing, mut body) = super::outgoing(LIMIT);
         outgoing.send(bytes(3)).unwrap();
         outgoing.abandon();
         assert!(body.next().await.is_none());
@@ -238,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_puts_events_in_hears_that_nobody_takes_them() {
-        let (outgoing, body) = outgoing();
+        let (outgoing, body) = outgoing(LIMIT);
         assert!(outgoing.gone().now_or_never().is_none());
         outgoing.send(bytes(LIMIT)).unwrap();
         let task = tokio::spawn(async move {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,34 +14,31 @@ use tracing::{debug, error};
 
 use super::end::EndReason;
 use super::handler::{Encoded, ErasedSource};
+use super::opening::Route;
 use super::outcome::Outcome;
 use super::outgoing::{Outgoing, SendError};
-use super::retry::retry;
+use super::retry;
 use crate::close::Close;
 use crate::connection::Connection;
 use crate::handler::Info;
+use crate::open::Permit;
 use crate::sender::{self, Control};
 
 /// What nobody sees (WHATWG HTML §9.2.6), for proxies that close silent connections.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
-/// How long a stream may be silent.
-const COMMENT_EVERY: Duration = Duration::from_secs(25);
 /// How long a callback may go on when the app stops, before it is dropped.
 const CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// How many messages are sent, and how many bytes may wait, before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 64 * 1024;
-/// When a client comes back that was cut off: about what browsers do, who differ.
-const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
-/// When all clients come back at once, to an app that has just started.
-const RETRY_AFTER_A_STOP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// What `init` has accepted.
 pub(super) struct Accepted {
     pub(super) handler: Box<dyn ErasedSource>,
     pub(super) conn: Connection,
-    /// The path of the request, for the log.
-    pub(super) path: Box<str>,
+    pub(super) route: Arc<Route>,
+    /// Let go of at the end.
+    pub(super) permits: Vec<Permit>,
 }
 
 impl Accepted {
@@ -49,29 +47,29 @@ impl Accepted {
         let Accepted {
             mut handler,
             mut conn,
-            path,
+            route,
+            permits: _permits,
         } = self;
         let reason = match outgoing {
             Some(outgoing) => {
                 let session = Session {
                     handler: &mut *handler,
                     conn: &mut conn,
-                    path: &path,
+                    route: &route,
                     stopping,
-                    wire: Wire {
-                        outgoing,
-                        silent_until: Instant::now() + COMMENT_EVERY,
-                    },
+                    wire: Wire::new(outgoing, route.limits.comment_interval),
                 };
                 session.run().await
             }
             None => EndReason::Disconnected,
         };
         conn.mailbox.leave_all();
-        debug!(path, ?reason, "a stream of events ended");
+        let (name, path) = (&*route.name, conn.path());
+        debug!(route = name, path, ?reason, "a stream of events ended");
         let terminate = async { handler.terminate(&reason, &mut conn).await };
         if let Err(panic) = panic::catch(terminate).await {
-            error!(path, "`terminate` panicked: {panic}");
+            let path = conn.path();
+            error!(route = name, path, "`terminate` panicked: {panic}");
         }
     }
 }
@@ -80,20 +78,21 @@ impl Accepted {
 struct Session<'a> {
     handler: &'a mut dyn ErasedSource,
     conn: &'a mut Connection,
-    path: &'a str,
+    route: &'a Route,
     stopping: Stopping,
     wire: Wire,
 }
 
 impl Session<'_> {
     async fn run(mut self) -> EndReason {
+        let _in_crowd = self.route.crowd.enter();
         let Err(reason) = self.until_end().await;
         let outgoing = &self.wire.outgoing;
         match reason {
             EndReason::TooSlow => outgoing.abandon(),
             EndReason::Shutdown => {
                 // One whose queue is full has been told another time.
-                let _ = outgoing.send(retry(RETRY_AFTER_A_STOP.0, RETRY_AFTER_A_STOP.1));
+                let _ = outgoing.send(retry::block(self.route.crowd.retry()));
                 outgoing.end();
             }
             _ => outgoing.end(),
@@ -102,19 +101,28 @@ impl Session<'_> {
     }
 
     async fn until_end(&mut self) -> Result<Infallible, EndReason> {
-        self.wire.send(retry(RETRY.0, RETRY.1))?;
+        self.wire.send(retry::usual())?;
         let (handler, conn) = (&mut *self.handler, &mut *self.conn);
         let callback = async { handler.started(conn).await };
         let outcome = self.wire.outcome_of(&self.stopping, callback).await?;
         self.answer("started", outcome).await?;
+        // When the turn of this client comes, once the app stops.
+        let mut leaves: Option<Instant> = None;
         loop {
             self.deliver_waiting().await?;
+            let due = self.wire.silent_until;
             tokio::select! {
                 biased;
-                () = self.stopping.wait() => return Err(EndReason::Shutdown),
+                () = self.stopping.wait(), if leaves.is_none() => {
+                    let turn = self.route.crowd.turn(self.stopping.time_left());
+                    leaves = Some(Instant::now() + turn);
+                }
+                () = sleep_until(leaves.unwrap_or(due)), if leaves.is_some() => {
+                    return Err(EndReason::Shutdown);
+                }
                 () = self.wire.outgoing.gone() => return Err(EndReason::Disconnected),
                 received = self.conn.mailbox.recv() => self.received(received).await?,
-                () = sleep_until(self.wire.silent_until) => self.wire.comment()?,
+                () = sleep_until(due) => self.wire.comment()?,
             }
         }
     }
@@ -176,16 +184,15 @@ impl Session<'_> {
         callback: &str,
         outcome: Result<Outcome, String>,
     ) -> Result<(), EndReason> {
+        let (route, path) = (&*self.route.name, self.conn.path());
         let Outcome { events, stop } = outcome.map_err(|panic| {
-            error!(path = self.path, "`{callback}` panicked: {panic}");
+            error!(route, path, "`{callback}` panicked: {panic}");
             EndReason::Panicked(panic)
         })?;
         for event in events {
             match event.encode() {
                 Ok(event) => self.wire.send_in_time(event, &self.stopping).await?,
-                Err(mistake) => {
-                    error!(path = self.path, "`{callback}` has an event: {mistake}");
-                }
+                Err(mistake) => error!(route, path, "an event of `{callback}`: {mistake}"),
             }
         }
         match stop {
@@ -198,13 +205,23 @@ impl Session<'_> {
 /// The way to the client.
 struct Wire {
     outgoing: Outgoing,
+    /// How long a stream may be silent.
+    silence: Duration,
     /// When something has to be sent, if nothing is sent before.
     silent_until: Instant,
 }
 
 impl Wire {
+    fn new(outgoing: Outgoing, silence: Duration) -> Self {
+        Wire {
+            outgoing,
+            silence,
+            silent_until: Instant::now() + silence,
+        }
+    }
+
     fn send(&mut self, event: Bytes) -> Result<(), EndReason> {
-        self.silent_until = Instant::now() + COMMENT_EVERY;
+        self.silent_until = Instant::now() + self.silence;
         self.outgoing.send(event).map_err(|error| match error {
             SendError::Full => EndReason::TooSlow,
             SendError::Gone => EndReason::Disconnected,
@@ -225,7 +242,7 @@ impl Wire {
         if self.outgoing.waiting() == 0 {
             return self.send(COMMENT);
         }
-        self.silent_until = Instant::now() + COMMENT_EVERY;
+        self.silent_until = Instant::now() + self.silence;
         Ok(())
     }
 

@@ -3,11 +3,6 @@
 //! The fuzz target `frames` tries any bytes; here they are frames that are nearly right, which it
 //! would seldom find.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which clippy does not know for such"
-)]
-
 mod model;
 mod real;
 

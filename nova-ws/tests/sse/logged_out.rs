@@ -1,64 +1,68 @@
-//! A log-out everywhere ends streams, and keeps the client from coming back.
+//! A log-out, here or everywhere, ends streams, and keeps their clients from coming back.
 
 use nova_core::testing::TestClient;
-use nova_core::{App, Request, Result, SessionsEnded, protocol, status};
-use nova_ws::sse::{EventSource, Outcome, ok, stop};
+use nova_core::{App, Error, Request, Result, protocol};
+use nova_ws::sse::{EndReason, EventSource};
 use nova_ws::testing::TestEvents;
-use nova_ws::{Accept, AppBuilderExt, Connection, Info};
+use nova_ws::{Accept, AppBuilderExt, Connection};
+use tokio::sync::mpsc;
 
-// ANCHOR: handler
-/// Belongs to who has logged in, for as long as they are.
-#[derive(Clone, Default)]
+/// Belongs to who has logged in.
+#[derive(Clone)]
 struct Inbox {
-    user: String,
+    ended: mpsc::UnboundedSender<EndReason>,
 }
 
 impl EventSource for Inbox {
+    // ANCHOR: init
     async fn init(&mut self, request: &Request, conn: &mut Connection) -> Result<Accept> {
-        conn.join(SessionsEnded::CHANNEL); // first: nothing falls between
-        match request.session().user().await? {
-            Some(user) => self.user = user,
-            // A browser comes back after everything else.
-            None => return Ok(Accept::Refuse(status(204))),
-        }
+        let user = request.session().user().await?;
+        let user = user.ok_or_else(|| Error::from_status(401))?;
+        conn.join(&format!("inbox:{user}"));
         Ok(Accept::Yes)
     }
+    // ANCHOR_END: init
 
-    async fn info(&mut self, info: Info, _conn: &mut Connection) -> Outcome {
-        if let Info::Published(message) = info
-            && let Ok(ended) = message.decode::<SessionsEnded>()
-            && ended.user == self.user
-        {
-            return stop();
-        }
-        ok()
+    async fn terminate(&mut self, reason: &EndReason, _conn: &mut Connection) {
+        let _ = self.ended.send(reason.clone());
     }
 }
-// ANCHOR_END: handler
+
+async fn log_in(request: Request) -> Result<()> {
+    request.session().log_in("ann").await
+}
+
+async fn log_out(request: Request) -> Result<()> {
+    request.session().end().await
+}
+
+async fn log_out_everywhere(request: Request) -> Result<()> {
+    request.session().end_all_of("ann").await?;
+    Ok(())
+}
 
 #[tokio::test]
-async fn who_is_logged_out_loses_the_stream_and_is_told_not_to_come_back() {
+async fn who_is_logged_out_loses_the_stream_and_is_refused_when_coming_back() {
+    let (ended, mut ends) = mpsc::unbounded_channel();
     let app = App::builder()
-        .event_source("inbox", Inbox::default())
+        .event_source("inbox", Inbox { ended })
         .route(("/inbox", "inbox", protocol("sse")))
-        .route(("/login", |request: Request| async move {
-            request.session().log_in("ann").await
-        }))
-        .route(("/end_all", |request: Request| async move {
-            request
-                .session()
-                .end_all_of("ann")
-                .await
-                .map(|ended| ended.to_string())
-        }));
+        .route(("/login", log_in))
+        .route(("/logout", log_out))
+        .route(("/logout_everywhere", log_out_everywhere));
     let client = TestClient::new(app.build().unwrap());
-    let response = client.get("/login").await;
-    let cookie = response.header("set-cookie").unwrap();
-    let cookie = cookie.split(';').next().unwrap();
-    let request = || client.get("/inbox").header("cookie", cookie);
-    let mut events = TestEvents::open(request()).await.unwrap();
-    client.get("/end_all").await;
+    for way in ["/logout", "/logout_everywhere"] {
+        let response = client.get("/login").await;
+        let cookie = response.header("set-cookie").unwrap();
+        let cookie = cookie.split(';').next().unwrap();
+        let request = |path: &str| client.get(path).header("cookie", cookie);
+        let mut events = TestEvents::open(request("/inbox")).await.unwrap();
+        assert_eq!(request(way).await.status(), 200);
 
-    events.ended().await;
-    assert_eq!(TestEvents::open(request()).await.unwrap_err().status(), 204);
+        events.ended().await;
+        let reason = ends.recv().await.unwrap();
+        assert!(matches!(reason, EndReason::Ordered { code: 4401, .. }));
+        let refused = TestEvents::open(request("/inbox")).await.unwrap_err();
+        assert_eq!(refused.status(), 401, "{way}");
+    }
 }

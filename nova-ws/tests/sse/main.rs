@@ -8,7 +8,9 @@
 mod answer;
 mod bounds;
 mod life;
+mod limits;
 mod logged_out;
 mod missed;
+mod sender;
 mod shared;
 mod stop;

@@ -10,6 +10,40 @@ use nova_ws::sse::{Event, EventSource, Outcome, Shared, send};
 use nova_ws::testing::TestEvents;
 use nova_ws::{Accept, AppBuilderExt, Connection, Info};
 
+/// Sends every message of a channel to all who listen, as it is.
+#[derive(Clone)]
+struct News;
+
+// ANCHOR: by_topic
+impl EventSource for News {
+    async fn init(&mut self, _request: &Request, conn: &mut Connection) -> Result<Accept> {
+        conn.join("news");
+        Ok(Accept::Yes)
+    }
+
+    fn shared(message: &Message) -> Shared {
+        match message.topic() {
+            "internal" => Shared::Nothing,
+            topic => Shared::Event(Event::json(message.payload()).name(topic)),
+        }
+    }
+}
+// ANCHOR_END: by_topic
+
+#[tokio::test]
+async fn a_message_can_be_an_event_with_the_name_of_its_topic() {
+    let app = App::builder()
+        .event_source("news", News)
+        .route(("/", "news", protocol("sse")));
+    let client = TestClient::new(app.build().unwrap());
+    let mut events = TestEvents::connect(&client, "/").await.unwrap();
+    client.pubsub().broadcast("news", "internal", "secret");
+    client.pubsub().broadcast("news", "rain", "umbrella");
+
+    let event = events.recv().await;
+    assert_eq!((&*event.name, &*event.data), ("rain", "\"umbrella\""));
+}
+
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts how often its shared event is made, and says in it who made it.

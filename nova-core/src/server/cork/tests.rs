@@ -1,5 +1,5 @@
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::yield_now;
@@ -183,5 +183,5 @@ async fn an_idle_connection_keeps_little_room() {
     corked.write_all(&[0; SMALL]).await.unwrap();
     poll_fn(|context| cork.poll_release(context)).await.unwrap();
 
-    assert!(lock(&cork.0).gathered.capacity() <= KEPT);
+    assert!(cork.0.lock().gathered.capacity() <= KEPT);
 }

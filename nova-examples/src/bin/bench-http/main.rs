@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
-use nova_core::{App, Reply, Request, Result, json, text};
+use nova_core::{App, Flow, Head, Plugin, Reply, Request, Response, Result, json, text};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -45,6 +45,19 @@ struct Resource {
     item: u64,
 }
 
+/// A plugin that is called before and after, and does nothing.
+struct Nothing;
+
+impl Plugin for Nothing {
+    async fn pre_request(&self, _request: &mut Request) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+
+    async fn post_request(&self, _head: &Head, _response: &mut Response) -> Result<Flow> {
+        Ok(Flow::Continue)
+    }
+}
+
 fn app() -> Result<App> {
     let mut builder = App::builder()
         .root(concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/bench-http"))
@@ -56,6 +69,9 @@ fn app() -> Result<App> {
         .action("plaintext", |_| async { text("Hello, World!") })
         .action("note", note)
         .action("echo", echo);
+    for plugin in ["first", "second", "third", "fourth", "fifth"] {
+        builder = builder.plugin(plugin, Nothing);
+    }
     for resource in RESOURCES {
         for kind in KINDS {
             let name = format!("{resource}::{kind}");

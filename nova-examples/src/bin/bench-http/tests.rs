@@ -12,6 +12,10 @@ async fn every_route_answers_as_benchmarks_expect_it() {
             "/json".to_owned(),
             r#"{"message":"Hello, World!"}"#.to_owned(),
         ),
+        (
+            "/plugins".to_owned(),
+            r#"{"message":"Hello, World!"}"#.to_owned(),
+        ),
         ("/plaintext".to_owned(), "Hello, World!".to_owned()),
         ("/notes/42".to_owned(), r#"{"id":42}"#.to_owned()),
     ];
@@ -25,7 +29,7 @@ async fn every_route_answers_as_benchmarks_expect_it() {
         }
     }
 
-    assert_eq!(expected.len(), 103);
+    assert_eq!(expected.len(), 104);
     for (path, body) in expected {
         let response = client.get(&path).await;
         assert_eq!(
