@@ -127,8 +127,11 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
         Shared::Info
     }
 
-    /// Called once when the connection has ended, for whatever reason, also when the upgrade was
-    /// accepted but the client had gone. Nothing can be sent any more.
+    /// Called once when the connection has ended, for whatever reason. Nothing can be sent any more.
+    ///
+    /// It is called whenever [`init`](Self::init) has accepted, also where nothing came of it: the client
+    /// had gone, its session had ended meanwhile, it speaks none of the sub-protocols, or a plugin has
+    /// changed the 101. Then the reason is [`Disconnected`](CloseReason::Disconnected).
     fn terminate(
         &mut self,
         reason: &CloseReason,

@@ -8,6 +8,7 @@ use nova_core::{
     AppBuilder, BoxFuture, Error, Head, Opening, ProtocolHandler, ProtocolRoute, Request, Result,
     Switch,
 };
+use scopeguard::ScopeGuard;
 
 use crate::connection::Connection;
 use crate::crowd::Crowd;
@@ -161,16 +162,28 @@ impl Sockets {
         let mut spoken = limits.protocols.iter();
         let common = spoken.find(|name| conn.offered.contains(name));
         conn.protocol = common.map(|name| name.as_str().into());
-        match handler.init(&request, &mut conn).await? {
+        let chosen = match handler.init(&request, &mut conn).await? {
             Accept::Refuse(reply) => return Ok(Opening::Refused(reply)),
-            Accept::Protocol(name) if !conn.offered.contains(&name) => {
+            Accept::Protocol(name) => Some(name),
+            Accept::Yes => None,
+        };
+        let accepted = Accepted {
+            handler,
+            conn,
+            route: Arc::clone(&self.route),
+            permits,
+        };
+        let mut accepted = scopeguard::guard(accepted, Accepted::end_unopened);
+        let conn = &mut accepted.conn;
+        match chosen {
+            Some(name) if !conn.offered.contains(&name) => {
                 let mistake = format!(
                     "`init` chooses the sub-protocol `{name}`, which the client does not offer"
                 );
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
-            Accept::Protocol(name) => conn.protocol = Some(name.into()),
-            Accept::Yes => {}
+            Some(name) => conn.protocol = Some(name.into()),
+            None => {}
         }
         match &conn.protocol {
             Some(name) => {
@@ -186,12 +199,7 @@ impl Sockets {
         conn.offered = Box::default(); // may be tokens, which need not stay
         // The request is dropped here: its headers would hold hyper's buffer for as long as the
         // connection lasts.
-        let accepted = Accepted {
-            handler,
-            conn,
-            route: Arc::clone(&self.route),
-            permits,
-        };
+        let accepted = ScopeGuard::into_inner(accepted);
         let run = |upgraded| accepted.run(upgraded);
         Ok(Opening::Switch(Switch::new(headers, run)))
     }

@@ -105,8 +105,11 @@ pub trait EventSource: Clone + Send + Sync + 'static {
         Shared::Info
     }
 
-    /// Called once when the stream has ended, for whatever reason, also when the client had gone
-    /// before it began. Nothing can be sent any more.
+    /// Called once when the stream has ended, for whatever reason. Nothing can be sent any more.
+    ///
+    /// It is called whenever [`init`](Self::init) has accepted, also where nothing came of it: the client
+    /// had gone, or its session had ended meanwhile. Then the reason is
+    /// [`Disconnected`](EndReason::Disconnected).
     fn terminate(
         &mut self,
         reason: &EndReason,

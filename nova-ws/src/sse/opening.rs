@@ -11,6 +11,7 @@ use nova_core::{
     BoxFuture, Error, Head, Opening, ProtocolHandler, ProtocolRoute, Reply, Request, Result,
     Streaming,
 };
+use scopeguard::ScopeGuard;
 
 use super::accept;
 use super::handler::{ErasedSource, EventSource};
@@ -107,15 +108,17 @@ impl Streams {
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
         }
-        conn.hear_of_its_session(&request).await?;
-        // The request is dropped here: its headers would hold hyper's buffer for as long as the
-        // stream lasts.
         let accepted = Accepted {
             handler,
             conn,
             route: Arc::clone(&self.route),
             permits,
         };
+        let mut accepted = scopeguard::guard(accepted, Accepted::end_unopened);
+        accepted.conn.hear_of_its_session(&request).await?;
+        // The request is dropped here: its headers would hold hyper's buffer for as long as the
+        // stream lasts.
+        let accepted = ScopeGuard::into_inner(accepted);
         Ok(Opening::Stream(accepted.streaming(request.method())))
     }
 }
