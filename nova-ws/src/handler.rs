@@ -56,8 +56,8 @@ use crate::outcome::{Outcome, ok};
 ///
 /// # Cancel safety
 /// `init` is dropped when the client hangs up. The other callbacks run to their end; when the app
-/// stops, `handle` and `info` have 3 s for it, and `terminate` what is left of
-/// `server.shutdown_drain_timeout`.
+/// stops, they have 3 s for it, or half of what is left of `server.shutdown_drain_timeout` if that is less,
+/// and `terminate` has the rest.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no WebSocket handler",
     note = "implement `nova_ws::WebSocket` for it; it must be `Clone`, for every connection gets a clone"
