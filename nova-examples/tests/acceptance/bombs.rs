@@ -77,14 +77,6 @@ fn a_body_over_the_limit_is_a_413_however_it_comes() {
 }
 
 #[test]
-fn what_is_published_is_no_longer_than_one_frame_may_be() {
-    let app = App::start();
-    assert_eq!(app.post("/broadcast", &[], vec![b'a'; 65_536]).status, 200);
-    assert_eq!(app.post("/broadcast", &[], vec![b'a'; 65_537]).status, 413);
-    assert_eq!(app.post("/broadcast", &[], b"\xff").status, 400);
-}
-
-#[test]
 fn a_head_that_is_too_long_or_has_too_many_fields_is_a_431() {
     let app = App::start();
     let long = format!("x-long: {}", "a".repeat(200_000));

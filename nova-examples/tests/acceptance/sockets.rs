@@ -27,6 +27,16 @@ fn each_broadcast_is_one_text_for_everybody_at_notify() {
 }
 
 #[test]
+fn what_is_published_is_utf_8_and_may_be_as_long_as_a_body() {
+    let app = App::start();
+    let mut socket = Socket::open(&app, "/ws/notify");
+    let long = vec![b'a'; 2 * 1024 * 1024];
+    assert_eq!(app.post("/broadcast", &[], b"\xff").status, 400);
+    assert_eq!(app.post("/broadcast", &[], &long).status, 200);
+    assert_eq!(socket.receive(), Some((FIN | TEXT, long)));
+}
+
+#[test]
 fn who_does_not_read_holds_neither_the_others_nor_the_publisher_up() {
     let app = App::start();
     let mut deaf = Socket::open(&app, "/ws/notify");

@@ -13,18 +13,17 @@
 //!
 //! # The limits in force
 //!
-//! All but one are the defaults of Nova.
+//! All are the defaults of Nova, but for `/slow`.
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|
 //! | the head of a request | 64 KiB, 100 fields | 431 |
 //! | the wait for a head | 10 s | 408 after a part of one; without one, the connection is closed |
 //! | a body | 2 MiB, after which up to 16 MiB are read and thrown away | 413 |
-//! | the body of `/broadcast`, which becomes one frame for everybody | 64 KiB | 413 |
 //! | the wait for the next byte of a body | 30 s | 408 |
 //! | JSON in JSON | 127 levels | 400 |
 //! | `ms` of `/slow` | 60,000 | 400 |
-//! | passwords that wait to be compared | those that do not find a place among them | 503 |
+//! | passwords that are compared at once | as many as there are processors; 64 more wait | 503 |
 //! | a message from a WebSocket, and each of its frames | 64 KiB | closed with 1009 |
 //! | what waits for a WebSocket | 1 MiB, or 16,384 messages for a busy handler | closed with 1013 |
 //! | a WebSocket's silence | a ping after 25 s, and 20 s for the pong | closed |
