@@ -100,6 +100,8 @@ fn what_is_no_handshake_is_refused_as_rfc_6455_says() {
         ),
         ("upgrade: websocket", "upgrade: h2c", 426),
         ("connection: Upgrade", "connection: keep-alive", 426),
+        ("host:", "content-length: 3\r\nhost:", 400),
+        ("host:", "transfer-encoding: chunked\r\nhost:", 400),
         ("GET /", "POST /", 405),
         ("HTTP/1.1", "HTTP/1.0", 400),
         ("/ws/echo", "/ws/nothing", 404),
