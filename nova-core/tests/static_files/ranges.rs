@@ -34,7 +34,8 @@ async fn a_range_is_a_206_cut_to_the_end_of_the_file() {
 
 #[tokio::test]
 async fn two_fields_with_ranges_are_none() {
-    let client = Site::new().client(|files| files);
+    let site = Site::new();
+    let client = site.client(|files| files);
     let request = client.get("/assets/notes.txt").header("range", "bytes=0-3");
     let response = request.header("range", "bytes=9-").await;
     assert_eq!(response.status(), 200);
