@@ -252,7 +252,7 @@ impl Session {
     /// id: who has seen the id before does not get in with it.
     ///
     /// The values stay, as those of a cart, unless they are another user's; the token of the `csrf`
-    /// plugin does not. The session may last for the whole `absolute_timeout` again. Open sockets of
+    /// plugin does not. The session may last for the whole `absolute` time again. Open sockets of
     /// who was logged in before hear of it as [`SessionsEnded`].
     ///
     /// # Errors

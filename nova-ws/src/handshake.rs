@@ -20,6 +20,7 @@ pub(crate) enum Refusal {
     NoUpgrade,
     Version,
     Key,
+    Body,
     Origin,
     Protocol,
     TooMany(TooMany),
@@ -34,6 +35,7 @@ impl Refusal {
             Refusal::Key => {
                 status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
             }
+            Refusal::Body => status(400).text("a request for a WebSocket has no body"),
             Refusal::Origin => status(403).text("WebSockets are for pages of this origin"),
             Refusal::Protocol => {
                 let spoken = limits.protocols.join("`, `");
@@ -62,6 +64,9 @@ pub(crate) fn accept(head: &Head, limits: &InForce) -> Result<HeaderMap, Refusal
         return Err(Refusal::Version);
     }
     let key = key(headers).ok_or(Refusal::Key)?;
+    if has_body(headers) {
+        return Err(Refusal::Body);
+    }
     if !is_welcome(head, &limits.origins) {
         return Err(Refusal::Origin);
     }
@@ -69,6 +74,12 @@ pub(crate) fn accept(head: &Head, limits: &InForce) -> Result<HeaderMap, Refusal
     accepted.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     accepted.insert(header::SEC_WEBSOCKET_ACCEPT, key);
     Ok(accepted)
+}
+
+/// Whether bytes follow that are a body to a proxy, and would be frames here (RFC 6455 §4.1 has none).
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
 /// What answers the client's key, if it sent one that is well-formed.

@@ -133,6 +133,7 @@ async fn a_handshake_that_is_none_says_what_it_misses() {
         ([("sec-websocket-key", "")], 400),
         ([("sec-websocket-key", "c2hvcnQ=")], 400),
         ([("sec-websocket-key", "no base64")], 400),
+        ([("content-length", "3")], 400),
     ] {
         let refused = handshake(&client, &changes).await;
         assert_eq!(refused.status(), expected, "{changes:?}");
