@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -235,7 +236,12 @@ impl BodyStream {
 
 async fn next_data(body: &mut ArrivingBody) -> Result<Option<Bytes>> {
     loop {
-        let frame = match timeout(SILENCE, body.frame()).await {
+        // What is there needs no timer.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => Ok(frame),
+            None => timeout(SILENCE, body.frame()).await,
+        };
+        let frame = match frame {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => return Ok(None),
             Ok(Some(Err(_))) => return Err(Error::new(400, "the body breaks off")),

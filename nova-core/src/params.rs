@@ -37,16 +37,15 @@ impl Kind {
     /// The media type without its parameters, in any case (RFC 9110 §8.3.1): JSON is
     /// `application/json` or what ends in `+json` (RFC 6839 §3.1).
     pub(crate) fn of(headers: &HeaderMap) -> Option<Kind> {
-        let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let essence = value.split(';').next()?.trim().to_ascii_lowercase();
-        match &*essence {
-            "application/json" => Some(Kind::Json),
-            "application/x-www-form-urlencoded" => Some(Kind::Form),
-            other if other.starts_with("application/") && other.ends_with("+json") => {
-                Some(Kind::Json)
-            }
-            _ => None,
+        let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.as_bytes();
+        let essence = value.split(|&byte| byte == b';').next()?.trim_ascii();
+        let subtype = without_case(essence, b"application/")?;
+        let is = |name: &[u8]| subtype.eq_ignore_ascii_case(name);
+        let suffix = subtype.last_chunk::<5>();
+        if is(b"json") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"+json")) {
+            return Some(Kind::Json);
         }
+        is(b"x-www-form-urlencoded").then_some(Kind::Form)
     }
 
     /// # Errors
@@ -90,6 +89,12 @@ impl Params {
         }
         self.kind.decode(&self.body)
     }
+}
+
+/// What stands behind `prefix`, which may be written in any case.
+fn without_case<'t>(text: &'t [u8], prefix: &[u8]) -> Option<&'t [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 #[cfg(test)]
