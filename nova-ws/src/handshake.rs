@@ -30,13 +30,8 @@ impl Refusal {
     /// What the client is told: 426 is RFC 9110 §15.5.22.
     pub(crate) fn reply(self, limits: &InForce) -> Reply {
         match self {
-            Refusal::NoUpgrade => status(426)
-                .text("this is a WebSocket: connect with `ws://`")
-                .header(header::UPGRADE, "websocket"),
-            Refusal::Version => status(426)
-                .text("the WebSocket version here is 13 (RFC 6455)")
-                .header(header::UPGRADE, "websocket")
-                .header(header::SEC_WEBSOCKET_VERSION, "13"),
+            Refusal::NoUpgrade => upgrade_required("this is a WebSocket: connect with `ws://`"),
+            Refusal::Version => upgrade_required("the WebSocket version here is 13 (RFC 6455)"),
             Refusal::Key => {
                 status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
             }
@@ -49,6 +44,14 @@ impl Refusal {
             Refusal::TooMany(too_many) => too_many.reply(),
         }
     }
+}
+
+/// With what the client has to upgrade to (RFC 9110 §15.5.22, RFC 6455 §4.4).
+fn upgrade_required(told: &'static str) -> Reply {
+    status(426)
+        .text(told)
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
 /// The headers of the 101, or what is wrong.
@@ -108,14 +111,40 @@ fn is_welcome(head: &Head, listed: &[String]) -> bool {
     origin.is_some_and(|origin| is_own(origin) || is_listed(origin))
 }
 
-/// The sub-protocols that the client offers (RFC 6455 §11.3.4).
-pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+/// The sub-protocols that a client offers (RFC 6455 §11.3.4), in its order; what is no name of one is
+/// left out.
+///
+/// A page can give the request that opens a socket no header of its own, but it can offer a token among the
+/// sub-protocols. This is for the security function that looks for one; `init` has
+/// [`Connection::offered_protocols`](crate::Connection::offered_protocols).
+///
+/// ```
+/// use nova_core::{Access, Request, Result};
+/// use nova_ws::offered_protocols;
+///
+/// async fn has_token(request: &mut Request) -> Result<Access> {
+///     let mut tokens = offered_protocols(request).filter_map(|name| name.strip_prefix("token."));
+///     Ok(match tokens.next() {
+///         Some("3f9d0c") => Access::granted_as("ann"),
+///         _ => Access::denied(),
+///     })
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let request = nova_core::testing::request("GET", "/ws");
+/// # let request = request.header("sec-websocket-protocol", "notes.v1, token.3f9d0c");
+/// # assert!(matches!(has_token(&mut request.build()).await, Ok(Access::GrantedAs(_))));
+/// # }
+/// ```
+pub fn offered_protocols(head: &Head) -> impl Iterator<Item = &str> {
+    let lists = head
+        .headers()
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter();
     let names = lists
         .filter_map(|list| list.to_str().ok())
         .flat_map(|list| list.split(','));
-    let names = names.map(str::trim).filter(|name| is_token(name));
-    names.map(str::to_owned)
+    names.map(str::trim).filter(|name| is_token(name))
 }
 
 /// The value of a header that stands once.
