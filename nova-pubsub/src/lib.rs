@@ -44,18 +44,28 @@
 //!   full; its owner learns of it by [`Received::Lagged`], the operator by [`PubSub::stats`].
 //! - One slow member never slows the others or the broadcaster: no call here waits for a member.
 
+mod afterwards;
+mod channel;
+mod dense;
+mod door;
 mod mailbox;
 mod member;
+mod memberships;
 mod message;
 mod payload;
 mod pubsub;
 mod registry;
 mod scope;
+mod sink;
 mod stats;
+mod topics;
 
+pub use door::{Door, Member};
 pub use mailbox::{DEFAULT_CAPACITY, Mailbox, Received};
 pub use member::{MemberId, Members, NodeId};
 pub use message::Message;
 pub use payload::{DecodeError, Payload};
 pub use pubsub::{PubSub, Report};
+pub use sink::{Sink, Taken};
 pub use stats::Stats;
+pub use topics::Topics;

@@ -1,13 +1,18 @@
 //! Where a member's messages wait until it takes them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::afterwards::Afterwards;
+use crate::channel::Dispatched;
 use crate::member::MemberId;
+use crate::memberships::Memberships;
 use crate::message::Message;
 use crate::pubsub::PubSub;
+use crate::registry::Joins;
+use crate::topics::Topics;
 
 /// How many messages a mailbox holds unless told otherwise.
 pub const DEFAULT_CAPACITY: usize = 1024;
@@ -38,7 +43,6 @@ pub const DEFAULT_CAPACITY: usize = 1024;
 #[derive(Debug)]
 pub struct Mailbox {
     inbox: Arc<Inbox>,
-    joined: HashSet<Arc<str>>,
     /// Speaks for this mailbox: its sender is the mailbox's id.
     pubsub: PubSub,
 }
@@ -56,12 +60,11 @@ impl Mailbox {
     pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
         let inbox = pubsub.registry().open_inbox(capacity);
         if let Some(scope) = pubsub.scope() {
-            scope.add(&inbox);
+            scope.add_inbox(&inbox, pubsub.registry());
         }
         Mailbox {
             pubsub: pubsub.speaking_for(inbox.id()),
             inbox,
-            joined: HashSet::new(),
         }
     }
 
@@ -80,26 +83,42 @@ impl Mailbox {
     /// Says whether the mailbox was not a member before; joining twice is one membership. After
     /// [`PubSub::close`] nobody can join, and nobody joins a channel without a name, `""`.
     pub fn join(&mut self, channel: &str) -> bool {
-        if self.inbox.state().closed {
-            return false;
-        }
-        let new = self.pubsub.registry().join(channel, &self.inbox);
-        if new {
-            self.joined.insert(Arc::from(channel));
-        }
-        new
+        self.enter(channel, Topics::all())
+    }
+
+    /// Joins `channel` for these topics of it: others do not arrive, and take no room.
+    ///
+    /// It is a membership as any other, which `get_members` names. Who joins again changes its topics:
+    /// they are those of the last call, and all after a [`join`](Self::join).
+    ///
+    /// ```
+    /// # use nova_pubsub::{PubSub, Received};
+    /// let pubsub = PubSub::new();
+    /// let mut mailbox = pubsub.mailbox();
+    /// mailbox.join_topics("notes", &["note_created", "note_deleted"]);
+    ///
+    /// assert_eq!(pubsub.broadcast("notes", "note_updated", "milk").members, 0);
+    /// assert_eq!(pubsub.broadcast("notes", "note_deleted", "milk").members, 1);
+    /// ```
+    pub fn join_topics(&mut self, channel: &str, topics: &[&str]) -> bool {
+        self.enter(channel, Topics::only(topics))
+    }
+
+    fn enter(&mut self, channel: &str, topics: Topics) -> bool {
+        let registry = self.pubsub.registry();
+        registry.join(channel, Joins::Mailbox(&self.inbox), topics)
     }
 
     /// Leaves `channel`, and says whether the mailbox was a member. What has arrived stays.
     pub fn leave(&mut self, channel: &str) -> bool {
-        self.joined.remove(channel);
-        self.pubsub.registry().leave(channel, self.id())
+        let registry = self.pubsub.registry();
+        registry.leave(channel, Joins::Mailbox(&self.inbox))
     }
 
     /// Leaves all channels. What has arrived stays.
     pub fn leave_all(&mut self) {
-        for channel in self.joined.drain() {
-            self.pubsub.registry().leave(&channel, self.inbox.id());
+        for channel in self.inbox.memberships.take() {
+            self.leave(&channel);
         }
     }
 
@@ -137,9 +156,9 @@ impl Mailbox {
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.leave_all();
-        self.pubsub.registry().close_inbox(&self.inbox);
+        self.pubsub.registry().forget(self.inbox.id);
         if let Some(scope) = self.pubsub.scope() {
-            scope.remove(&self.inbox);
+            scope.remove(self.inbox.id.number());
         }
     }
 }
@@ -149,6 +168,7 @@ impl Drop for Mailbox {
 pub(crate) struct Inbox {
     id: MemberId,
     capacity: usize,
+    memberships: Memberships,
     /// A std mutex: a section is one push or one pop.
     state: Mutex<State>,
 }
@@ -162,22 +182,12 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// What a push leaves for the time after the locks.
-#[derive(Default)]
-pub(crate) struct Pushed {
-    /// Whether the mailbox has taken the message; one that is closed has not.
-    pub(crate) delivered: bool,
-    /// The oldest message, if there was no room for both.
-    pub(crate) displaced: Option<Message>,
-    /// The task that waits for a message.
-    pub(crate) waker: Option<Waker>,
-}
-
 impl Inbox {
     pub(crate) fn new(id: MemberId, capacity: usize) -> Self {
         Inbox {
             id,
             capacity: capacity.max(1),
+            memberships: Memberships::default(),
             state: Mutex::default(),
         }
     }
@@ -186,23 +196,25 @@ impl Inbox {
         self.id
     }
 
-    pub(crate) fn push(&self, message: Message) -> Pushed {
+    pub(crate) fn memberships(&self) -> &Memberships {
+        &self.memberships
+    }
+
+    /// Takes the message, unless the mailbox has ended.
+    pub(crate) fn push(&self, message: Message, after: &mut Afterwards) -> Dispatched {
         let mut state = self.state();
         if state.closed {
-            return Pushed::default();
+            return Dispatched::default();
         }
-        let displaced = if state.queue.len() == self.capacity {
+        let mut lost = 0;
+        if state.queue.len() == self.capacity {
             state.lost += 1;
-            state.queue.pop_front()
-        } else {
-            None
-        };
-        state.queue.push_back(message);
-        Pushed {
-            delivered: true,
-            displaced,
-            waker: state.waker.take(),
+            lost = 1;
+            after.dropped.extend(state.queue.pop_front());
         }
+        state.queue.push_back(message);
+        after.wakers.extend(state.waker.take());
+        Dispatched { delivered: 1, lost }
     }
 
     /// Ends the mailbox, and gives the task that waits for it.

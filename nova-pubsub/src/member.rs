@@ -42,6 +42,11 @@ impl MemberId {
         MemberId { node, number }
     }
 
+    /// Unlike any other on this node.
+    pub(crate) fn number(self) -> u64 {
+        self.number
+    }
+
     /// The node that the member lives on.
     pub fn node(self) -> NodeId {
         self.node

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::channel::Dispatched;
+use crate::door::Door;
 use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
 use crate::member::{MemberId, Members, NodeId};
 use crate::message::Message;
 use crate::payload::Payload;
-use crate::registry::{Dispatched, Registry};
+use crate::registry::Registry;
 use crate::scope::Scope;
+use crate::sink::Sink;
 use crate::stats::Stats;
 
 /// A handle on the channels of this node, and a sender in its own right.
@@ -45,7 +48,8 @@ pub struct PubSub {
 pub struct Report {
     /// How many members on this node got the message.
     pub members: usize,
-    /// How many older messages full mailboxes dropped for it.
+    /// How many deliveries were lost for it: older messages that full mailboxes dropped, and those of
+    /// this one that a [sink](crate::Sink) had no room for.
     pub lost: usize,
 }
 
@@ -110,6 +114,13 @@ impl PubSub {
     /// messages wait, not in advance.
     pub fn mailbox_with_capacity(&self, capacity: usize) -> Mailbox {
         Mailbox::new(self, capacity)
+    }
+
+    /// A door for members behind `sink`, which takes messages for all of them at once.
+    ///
+    /// A sink may have several doors; what is broadcast comes once by each that has members there.
+    pub fn sink(&self, sink: Arc<impl Sink>) -> Door {
+        Door::new(self, sink)
     }
 
     /// Sends `payload` to all members of `channel`, on all nodes, the sender included if it is
@@ -186,13 +197,12 @@ impl PubSub {
         T: ToOwned + ?Sized,
         T::Owned: Serialize + Send + Sync + 'static,
     {
-        let Some(inbox) = self.registry.inbox(member) else {
-            return Report::default();
+        let message = || {
+            let payload = Arc::new(payload.to_owned());
+            let payload = Payload::new(payload, Arc::clone(&self.registry.counters));
+            Message::new(Arc::from(""), self.sender, topic, payload)
         };
-        let payload = Arc::new(payload.to_owned());
-        let payload = Payload::new(payload, Arc::clone(&self.registry.counters));
-        let message = Message::new(Arc::from(""), self.sender, topic, payload);
-        Report::of(self.registry.deliver(&inbox, message))
+        Report::of(self.registry.deliver(member, message))
     }
 
     /// The members of `channel` on all nodes, and whether every node has answered. Nobody there
@@ -220,10 +230,10 @@ impl PubSub {
     /// Ends all memberships: every mailbox gives what has arrived and then `None`. Nobody can
     /// join any more, and broadcasts reach nobody. An app does this as its last act.
     ///
-    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes only.
+    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes and sinks only.
     pub fn close(&self) {
         match &self.scope {
-            Some(scope) => scope.close(),
+            Some(scope) => scope.close(&self.registry),
             None => self.registry.close(),
         }
     }
