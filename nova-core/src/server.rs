@@ -22,6 +22,7 @@ use crate::plugin::{PluginContext, PluginFailed, PluginLife};
 use crate::serve_error::ServeError;
 use crate::service::Supervisor;
 use connection::connection;
+pub(crate) use cork::Corked;
 
 /// The usual 128 drop connections in a burst, which costs each of those clients a second.
 const BACKLOG: u32 = 4096;

@@ -3,21 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use nova_core::pubsub::{Mailbox, MemberId, PubSub};
+use nova_core::pubsub::{MemberId, PubSub};
 use nova_core::{Error, Request, Result, SeenSession, SessionKey, SessionsEnded};
 
 use crate::handshake::offered_protocols;
 use crate::sender::{self, Sender};
-
-/// How many messages may wait for a connection whose handler is busy. A burst should fit; the
-/// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
-/// behind this.
-const MAILBOX_CAPACITY: usize = 16_384;
+use crate::shard::Place;
 
 /// One client's connection: what it has joined, who is there, and who it is when it broadcasts.
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) mailbox: Mailbox,
+    /// As a member of channels.
+    pub(crate) place: Place,
     path: Box<str>,
     client_ip: Option<IpAddr>,
     user: Option<Arc<str>>,
@@ -27,9 +24,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(request: &Request) -> Self {
+    pub(crate) fn new(request: &Request, place: Place) -> Self {
         Connection {
-            mailbox: request.pubsub().mailbox_with_capacity(MAILBOX_CAPACITY),
+            place,
             path: request.path().into(),
             client_ip: request.client_ip(),
             user: None,
@@ -41,25 +38,30 @@ impl Connection {
 
     /// The name under which this connection is a member of channels.
     pub fn id(&self) -> MemberId {
-        self.mailbox.id()
+        self.place.member.id()
     }
 
     /// Joins `channel`, and says whether the connection was not a member before. What is
     /// broadcast from now on reaches the handler; what is broadcast before the client has its
     /// 101 waits until then. The membership ends with the connection.
     pub fn join(&mut self, channel: &str) -> bool {
-        self.mailbox.join(channel)
+        self.place.member.join(channel)
+    }
+
+    /// Joins `channel` for these topics of it: others do not arrive. Who joins again changes its topics.
+    pub fn join_topics(&mut self, channel: &str, topics: &[&str]) -> bool {
+        self.place.member.join_topics(channel, topics)
     }
 
     /// Leaves `channel`, and says whether the connection was a member. What has arrived is still
     /// delivered.
     pub fn leave(&mut self, channel: &str) -> bool {
-        self.mailbox.leave(channel)
+        self.place.member.leave(channel)
     }
 
     /// The pub/sub, with this connection as the sender.
     pub fn pubsub(&self) -> &PubSub {
-        self.mailbox.pubsub()
+        self.place.member.pubsub()
     }
 
     /// A way to this connection, for other tasks.
@@ -98,12 +100,12 @@ impl Connection {
     /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
     /// for users who log in otherwise than by a session. Called again, it forgets the one before.
     pub fn set_user(&mut self, user: &str) {
-        self.mailbox.join(&SessionsEnded::channel_of(user)); // first: no order falls between
+        self.place.member.join(&SessionsEnded::channel_of(user)); // first: no order falls between
         if let Some(before) = self.user.replace(user.into())
             && *before != *user
             && self.session_user() != Some(&before)
         {
-            self.mailbox.leave(&SessionsEnded::channel_of(&before));
+            self.place.member.leave(&SessionsEnded::channel_of(&before));
         }
     }
 
@@ -125,9 +127,9 @@ impl Connection {
         let Some(seen) = session.seen() else {
             return Ok(());
         };
-        self.mailbox.join(&sender::of_session(&seen.key));
+        self.place.member.join(&sender::of_session(&seen.key));
         if let Some(user) = &seen.user {
-            self.mailbox.join(&SessionsEnded::channel_of(user));
+            self.place.member.join(&SessionsEnded::channel_of(user));
             self.user.get_or_insert_with(|| user.as_str().into());
         }
         let is_live = session.key().await? == Some(seen.key);

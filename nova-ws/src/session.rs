@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use nova_core::pubsub::{Message, Received};
+use nova_core::pubsub::Message;
 use nova_core::{Stopping, Upgraded, panic};
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
@@ -16,11 +16,12 @@ use crate::connection::Connection;
 use crate::end::End;
 use crate::frame::Frame;
 use crate::grace::{self, grace};
-use crate::handler::{ErasedHandler, Info, Shared};
+use crate::handler::{ErasedHandler, Info, Made};
 use crate::heartbeat::Heartbeat;
 use crate::hooks::MessageFlow;
 use crate::open::Permit;
 use crate::outcome::Outcome;
+use crate::outlet::Arrived;
 use crate::pace::Pace;
 use crate::register::Route;
 use crate::sender::{self, Control};
@@ -73,7 +74,7 @@ impl Accepted {
                 CloseReason::Disconnected
             }
         };
-        conn.mailbox.leave_all();
+        conn.place.member.leave_all();
         debug!(
             route = name,
             path = conn.path(),
@@ -114,9 +115,10 @@ struct Session<'a> {
 impl Session<'_> {
     async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
         let _in_crowd = self.route.crowd.enter();
-        let mut wire = Wire::new(upgraded, self.route.limits.codec);
+        let outlet = Arc::clone(&self.conn.place.outlet);
+        let mut wire = Wire::new(upgraded, outlet, self.route.limits.codec).await;
         let End { close, reason } = self.until_end(&mut wire).await;
-        self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
+        self.conn.place.member.leave_all(); // a connection that is closing is no member any more
         match close {
             Some(close) => wire.close(close, &self.stopping).await,
             None if matches!(reason, CloseReason::Remote { .. }) => {
@@ -137,7 +139,7 @@ impl Session<'_> {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
             }
-            let due = self.heartbeat.due();
+            let due = self.heartbeat.due(wire);
             let step = tokio::select! {
                 biased;
                 () = self.stopping.wait(), if leaves.is_none() => {
@@ -153,7 +155,7 @@ impl Session<'_> {
                         Err(error) => Err(error.into()),
                     }
                 }
-                received = self.conn.mailbox.recv() => self.received(wire, received).await,
+                () = wire.arrived() => Ok(()),
                 () = sleep_until(due) => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {
@@ -178,12 +180,12 @@ impl Session<'_> {
         self.answer("started", wire, outcome)
     }
 
-    /// Sends what has arrived from channels, some at once: it leaves in one write.
+    /// Does what has arrived for the handler, some at once: what it sends leaves in one write.
     async fn deliver_waiting(&mut self, wire: &mut Wire) -> Result<(), End> {
         for _ in 0..MESSAGES_AT_ONCE {
-            match self.conn.mailbox.try_recv() {
+            match wire.take() {
                 None => return Ok(()),
-                received => self.received(wire, received).await?,
+                Some(arrived) => self.received(wire, arrived).await?,
             }
         }
         // In a flood of messages, other tasks have their turn too, and the client a chance to
@@ -192,12 +194,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn received(&mut self, wire: &mut Wire, received: Option<Received>) -> Result<(), End> {
-        match received {
-            Some(Received::Message(message)) => self.deliver(wire, message).await,
+    async fn received(&mut self, wire: &mut Wire, arrived: Arrived) -> Result<(), End> {
+        match arrived {
+            Arrived::Message(message) => self.deliver(wire, message).await,
             // Frames are missing from here on: better a client that connects anew.
-            Some(Received::Lagged(_)) => Err(End::too_slow()),
-            None => Err(self.shutdown()),
+            Arrived::Missed => Err(End::too_slow()),
+            Arrived::Over => Err(self.shutdown()),
         }
     }
 
@@ -211,9 +213,12 @@ impl Session<'_> {
             return self.info(wire, Info::Sent(message)).await;
         }
         match &*self.handler.shared(&message) {
-            Shared::Frame(frame) => self.send(wire, frame.clone()),
-            Shared::Nothing => Ok(()),
-            Shared::Info => self.info(wire, Info::Published(message)).await,
+            Made::Frame(encoded) => {
+                self.heartbeat.active();
+                Ok(wire.send_encoded(encoded)?)
+            }
+            Made::Nothing => Ok(()),
+            Made::Info => self.info(wire, Info::Published(message)).await,
         }
     }
 

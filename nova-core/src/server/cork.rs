@@ -11,6 +11,7 @@
 //! protocol that it may have switched to.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 
 /// How many bytes are gathered at most; then they are written, and hyper waits where they cannot be.
 const GATHERED: usize = 64 * 1024;
@@ -47,7 +49,7 @@ pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
 }
 
 /// The end that is written to.
-pub(super) struct Corked<I>(Arc<Shared<I>>);
+pub(crate) struct Corked<I>(Arc<Shared<I>>);
 
 /// The end that lets go of what is gathered.
 pub(super) struct Cork<I>(Arc<Shared<I>>);
@@ -145,6 +147,44 @@ impl<I: AsyncWrite + Unpin> Cork<I> {
     }
 }
 
+impl<I> Corked<I> {
+    /// The stream itself, and what has been read of it ahead, when the cork is removed and all that it had
+    /// gathered is written.
+    pub(crate) async fn into_inner(self) -> (I, Vec<u8>) {
+        poll_fn(|context| {
+            let mut stream = self.0.lock();
+            match stream.mode {
+                Mode::Direct => Poll::Ready(()),
+                Mode::Leaving | Mode::Corked => stream.noted(context, Poll::Pending),
+            }
+        })
+        .await;
+        let mut shared = self.0;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(shared) => {
+                    let stream = shared.stream.into_inner();
+                    let stream = stream.unwrap_or_else(PoisonError::into_inner);
+                    return (stream.io, stream.ahead);
+                }
+                // Another thread has removed the cork, and lets go of it before it does anything else.
+                Err(still_shared) => shared = still_shared,
+            }
+            yield_now().await;
+        }
+    }
+}
+
+impl<I> Stream<I> {
+    /// Remembers who waits, where that may be another task than the connection's.
+    fn noted<T>(&mut self, context: &Context<'_>, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
+            self.waiting = Some(context.waker().clone());
+        }
+        polled
+    }
+}
+
 impl<I: AsyncWrite + Unpin> Stream<I> {
     /// Writes what is gathered, and flushes.
     fn poll_release(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -178,14 +218,6 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
             return Poll::Ready(Ok(bytes.len()));
         }
         Pin::new(&mut self.io).poll_write(context, bytes)
-    }
-
-    /// Remembers who waits, where that may be another task than the connection's.
-    fn noted<T>(&mut self, context: &Context<'_>, polled: Poll<T>) -> Poll<T> {
-        if polled.is_pending() {
-            self.waiting = Some(context.waker().clone());
-        }
-        polled
     }
 }
 
