@@ -9,16 +9,27 @@ use std::sync::Arc;
 use crate::afterwards::Afterwards;
 use crate::dense::Dense;
 use crate::door::Gate;
-use crate::mailbox::Inbox;
+use crate::inbox::Inbox;
+use crate::inspection::ChannelInfo;
+use crate::log::{self, Log};
 use crate::member::MemberId;
 use crate::message::Message;
+use crate::queue::Pushed;
 use crate::sink::Taken;
 use crate::topics::Topics;
+
+/// How many mailboxes are fetched from memory together.
+const SEATS_AT_ONCE: usize = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Channel {
     mailboxes: Dense<Seat>,
+    /// What mailboxes that want all topics have to take.
+    log: Log,
     crowds: Dense<Crowd>,
+    broadcasts: u64,
+    delivered: u64,
+    lost: u64,
 }
 
 /// The place of a mailbox.
@@ -44,6 +55,8 @@ struct Crowd {
 pub(crate) struct Dispatched {
     pub(crate) delivered: usize,
     pub(crate) lost: usize,
+    pub(crate) replaced: usize,
+    pub(crate) disconnected: usize,
 }
 
 impl Channel {
@@ -104,28 +117,67 @@ impl Channel {
     }
 
     pub(crate) fn members(&self) -> impl Iterator<Item = MemberId> {
-        let mailboxes = self.mailboxes.iter().map(|seat| seat.inbox.id());
-        let behind = self.crowds.iter().flat_map(|crowd| crowd.members.keys());
+        let mailboxes = self.mailboxes.iter().map(|(_, seat)| seat.inbox.id());
+        let behind = self
+            .crowds
+            .iter()
+            .flat_map(|(_, crowd)| crowd.members.keys());
         mailboxes.chain(behind.copied())
+    }
+
+    pub(crate) fn info(&self, name: &str) -> ChannelInfo {
+        let behind = self.crowds.iter().map(|(_, crowd)| crowd.members.len());
+        let waiting = self.mailboxes.iter().map(|(_, seat)| seat.inbox.fill().0);
+        ChannelInfo {
+            name: name.to_owned(),
+            members: self.mailboxes.len() + behind.sum::<usize>(),
+            broadcasts: self.broadcasts,
+            delivered: self.delivered,
+            lost: self.lost,
+            fullest: waiting.max().unwrap_or(0),
+        }
     }
 
     /// Gives `message` to every member that wants it but `except`.
     pub(crate) fn dispatch(
-        &self,
+        &mut self,
         message: &Message,
         except: Option<MemberId>,
         after: &mut Afterwards,
     ) -> Dispatched {
         let mut done = Dispatched::default();
-        for Seat { inbox, topics } in self.mailboxes.iter() {
-            if topics.wants(message.topic()) && Some(inbox.id()) != except {
-                done.add(inbox.push(message.clone(), after));
+        if !self.mailboxes.is_empty() {
+            let entry = self.log.append(message);
+            let except = except.map(MemberId::number); // so that no walk reads an id from an inbox
+            for seats in self.mailboxes.chunks(SEATS_AT_ONCE) {
+                seats.iter().for_each(|(_, seat)| seat.inbox.fetch());
+                for (number, seat) in seats {
+                    if Some(*number) != except {
+                        done.add(seat.push(message, &entry, after).into());
+                    }
+                }
             }
+            after.dropped.segments.push(entry.into_segment());
         }
-        for crowd in self.crowds.iter() {
+        for (_, crowd) in self.crowds.iter() {
             done.add(crowd.dispatch(message, except, after));
         }
+        self.broadcasts += 1;
+        self.delivered += done.delivered as u64;
+        self.lost += done.lost as u64;
         done
+    }
+}
+
+impl Seat {
+    fn push(&self, message: &Message, entry: &log::Entry, after: &mut Afterwards) -> Pushed {
+        if self.topics.is_all() {
+            self.inbox.push_logged(message, entry, after)
+        } else if self.topics.wants(message.topic()) {
+            self.inbox.push(message.clone(), after)
+        } else {
+            Pushed::Refused
+        }
     }
 }
 
@@ -197,11 +249,32 @@ impl Dispatched {
     /// What a sink did, or did not because it panicked.
     pub(crate) fn of(taken: Option<Taken>, audience: usize) -> Self {
         let (delivered, lost) = taken.unwrap_or_else(Taken::none).of(audience);
-        Dispatched { delivered, lost }
+        Dispatched {
+            delivered,
+            lost,
+            ..Dispatched::default()
+        }
     }
 
     pub(crate) fn add(&mut self, other: Dispatched) {
         self.delivered += other.delivered;
         self.lost = self.lost.saturating_add(other.lost);
+        self.replaced += other.replaced;
+        self.disconnected += other.disconnected;
+    }
+}
+
+impl From<Pushed> for Dispatched {
+    fn from(pushed: Pushed) -> Self {
+        let mut done = Dispatched::default();
+        match pushed {
+            Pushed::Taken => done.delivered = 1,
+            Pushed::TakenForAnother => (done.delivered, done.replaced) = (1, 1),
+            Pushed::TakenForLoss => (done.delivered, done.lost) = (1, 1),
+            Pushed::Lost => done.lost = 1,
+            Pushed::LostAndEnded => (done.lost, done.disconnected) = (1, 1),
+            Pushed::Refused => {}
+        }
+        done
     }
 }

@@ -44,8 +44,17 @@ impl<T> Dense<T> {
         Some(removed)
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
-        self.items.iter().map(|(_, item)| item)
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u64, &T)> {
+        self.items.iter().map(|(number, item)| (*number, item))
+    }
+
+    /// The same in pieces, each of at most `size`.
+    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = &[(u64, T)]> {
+        self.items.chunks(size)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

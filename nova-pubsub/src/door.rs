@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::afterwards::Afterwards;
 use crate::channel::Dispatched;
@@ -13,6 +12,8 @@ use crate::message::Message;
 use crate::pubsub::PubSub;
 use crate::registry::Joins;
 use crate::sink::Sink;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::topics::Topics;
 
 /// Where the members of one [`Sink`] come in. A clone is the same door.
@@ -185,6 +186,10 @@ impl Gate {
         self.catch("wake", after, Sink::wake);
     }
 
+    pub(crate) fn waiting(&self, after: &mut Afterwards) -> usize {
+        self.catch("waiting", after, Sink::waiting).unwrap_or(0)
+    }
+
     /// Ends the sink, and gives what its members have to leave.
     pub(crate) fn close(&self, after: &mut Afterwards) -> Vec<(MemberId, Arc<Memberships>)> {
         if self.closed.swap(true, Ordering::AcqRel) {
@@ -215,6 +220,6 @@ impl Gate {
     }
 
     fn members(&self) -> MutexGuard<'_, HashMap<MemberId, Weak<Memberships>>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.members)
     }
 }

@@ -1,15 +1,13 @@
 //! Where a member's messages wait until it takes them.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use crate::afterwards::Afterwards;
-use crate::channel::Dispatched;
+use crate::inbox::Inbox;
 use crate::member::MemberId;
-use crate::memberships::Memberships;
 use crate::message::Message;
+use crate::policy::Policy;
 use crate::pubsub::PubSub;
 use crate::registry::Joins;
 use crate::topics::Topics;
@@ -20,8 +18,8 @@ pub const DEFAULT_CAPACITY: usize = 1024;
 /// A member of channels: any task can have one.
 ///
 /// It holds [`DEFAULT_CAPACITY`] messages; when its owner is slower than that, the oldest are
-/// dropped and the next [`recv`](Self::recv) says how many. Dropping the mailbox ends its
-/// memberships at once.
+/// dropped and the next [`recv`](Self::recv) says how many. [`PubSub::mailbox_with`] makes one with
+/// another bound or [`Policy`]. Dropping the mailbox ends its memberships at once.
 ///
 /// ```
 /// # use nova_pubsub::{PubSub, Received};
@@ -52,13 +50,13 @@ pub struct Mailbox {
 pub enum Received {
     /// The next message, in the order of the broadcasts.
     Message(Message),
-    /// So many messages were dropped here, because the mailbox was full.
+    /// So many messages were lost here, because the mailbox was full.
     Lagged(u64),
 }
 
 impl Mailbox {
-    pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
-        let inbox = pubsub.registry().open_inbox(capacity);
+    pub(crate) fn new(pubsub: &PubSub, capacity: usize, policy: Policy) -> Self {
+        let inbox = pubsub.registry().open_inbox(capacity, policy);
         if let Some(scope) = pubsub.scope() {
             scope.add_inbox(&inbox, pubsub.registry());
         }
@@ -117,13 +115,13 @@ impl Mailbox {
 
     /// Leaves all channels. What has arrived stays.
     pub fn leave_all(&mut self) {
-        for channel in self.inbox.memberships.take() {
+        for channel in self.inbox.memberships().take() {
             self.leave(&channel);
         }
     }
 
-    /// Waits for the next message, or for word that some were lost. `None` once the pub/sub is
-    /// closed and all that had arrived is taken.
+    /// Waits for the next message, or for word that some were lost. `None` once all that had arrived is
+    /// taken, and the pub/sub is closed or the mailbox has ended by [`Policy::Disconnect`].
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
@@ -133,111 +131,22 @@ impl Mailbox {
 
     /// [`recv`](Self::recv) for code that polls. Only the latest task to poll is woken.
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Received>> {
-        let mut state = self.inbox.state();
-        match state.take() {
-            Some(received) => Poll::Ready(Some(received)),
-            None if state.closed || self.pubsub.registry().is_closed() => Poll::Ready(None),
-            None => {
-                match &mut state.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    empty => *empty = Some(context.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
+        let registry = self.pubsub.registry();
+        self.inbox.poll(context, || registry.is_closed())
     }
 
     /// The next message if one is there already.
     pub fn try_recv(&mut self) -> Option<Received> {
-        self.inbox.state().take()
+        self.inbox.pop()
     }
 }
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.leave_all();
-        self.pubsub.registry().forget(self.inbox.id);
+        self.pubsub.registry().forget(self.inbox.id());
         if let Some(scope) = self.pubsub.scope() {
-            scope.remove(self.inbox.id.number());
+            scope.remove(self.inbox.id().number());
         }
-    }
-}
-
-/// The registry's end of a mailbox.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    id: MemberId,
-    capacity: usize,
-    memberships: Memberships,
-    /// A std mutex: a section is one push or one pop.
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Message>,
-    /// How many messages were dropped in front of `queue`.
-    lost: u64,
-    closed: bool,
-    waker: Option<Waker>,
-}
-
-impl Inbox {
-    pub(crate) fn new(id: MemberId, capacity: usize) -> Self {
-        Inbox {
-            id,
-            capacity: capacity.max(1),
-            memberships: Memberships::default(),
-            state: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn id(&self) -> MemberId {
-        self.id
-    }
-
-    pub(crate) fn memberships(&self) -> &Memberships {
-        &self.memberships
-    }
-
-    /// Takes the message, unless the mailbox has ended.
-    pub(crate) fn push(&self, message: Message, after: &mut Afterwards) -> Dispatched {
-        let mut state = self.state();
-        if state.closed {
-            return Dispatched::default();
-        }
-        let mut lost = 0;
-        if state.queue.len() == self.capacity {
-            state.lost += 1;
-            lost = 1;
-            after.dropped.extend(state.queue.pop_front());
-        }
-        state.queue.push_back(message);
-        after.wakers.extend(state.waker.take());
-        Dispatched { delivered: 1, lost }
-    }
-
-    /// Ends the mailbox, and gives the task that waits for it.
-    pub(crate) fn close(&self) -> Option<Waker> {
-        let mut state = self.state();
-        state.closed = true;
-        state.waker.take()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn take(&mut self) -> Option<Received> {
-        if self.lost > 0 {
-            return Some(Received::Lagged(std::mem::take(&mut self.lost)));
-        }
-        let message = self.queue.pop_front()?;
-        if self.queue.is_empty() {
-            self.queue.shrink_to(16); // a burst leaves no memory behind
-        }
-        Some(Received::Message(message))
     }
 }

@@ -4,7 +4,9 @@
 //! thread while it joins in another is on no channel afterwards.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A std mutex: a section is one operation on a set.
 #[derive(Debug, Default)]
@@ -43,6 +45,6 @@ impl Memberships {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -6,10 +6,13 @@ use serde::Serialize;
 
 use crate::channel::Dispatched;
 use crate::door::Door;
+use crate::inspection::{ChannelInfo, Inspection};
 use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
 use crate::member::{MemberId, Members, NodeId};
 use crate::message::Message;
+use crate::monitor::Monitor;
 use crate::payload::Payload;
+use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::scope::Scope;
 use crate::sink::Sink;
@@ -48,8 +51,8 @@ pub struct PubSub {
 pub struct Report {
     /// How many members on this node got the message.
     pub members: usize,
-    /// How many deliveries were lost for it: older messages that full mailboxes dropped, and those of
-    /// this one that a [sink](crate::Sink) had no room for.
+    /// How many deliveries were lost for it: of older messages that full mailboxes dropped, and of this
+    /// one where there was no room.
     pub lost: usize,
 }
 
@@ -113,7 +116,13 @@ impl PubSub {
     /// A mailbox that holds at most `capacity` messages, at least one. Memory is taken as
     /// messages wait, not in advance.
     pub fn mailbox_with_capacity(&self, capacity: usize) -> Mailbox {
-        Mailbox::new(self, capacity)
+        self.mailbox_with(capacity, Policy::default())
+    }
+
+    /// A mailbox that holds at most `capacity` messages, at least one, and does with more what
+    /// `policy` says.
+    pub fn mailbox_with(&self, capacity: usize, policy: Policy) -> Mailbox {
+        Mailbox::new(self, capacity, policy)
     }
 
     /// A door for members behind `sink`, which takes messages for all of them at once.
@@ -127,8 +136,8 @@ impl PubSub {
     /// one. A channel has a name: on `""` is nobody.
     ///
     /// The value is cloned once, or not at all when nobody is there; members on this node get
-    /// that clone. It never waits and never fails: a member that is too slow loses its oldest
-    /// message. A `str` is sent as a `String`, a slice as a `Vec`.
+    /// that clone. It never waits and never fails: with a member that is too slow goes what its
+    /// [`Policy`] says. A `str` is sent as a `String`, a slice as a `Vec`.
     pub fn broadcast<T>(&self, channel: &str, topic: &str, payload: &T) -> Report
     where
         T: ToOwned + ?Sized,
@@ -222,6 +231,27 @@ impl PubSub {
         self.registry.members(channel)
     }
 
+    /// Sees the members of `channel` come and go on this node, from now on.
+    pub fn monitor(&self, channel: &str) -> Monitor {
+        Monitor::new(self, channel)
+    }
+
+    /// A look at all that goes on here, for a dashboard. It costs a look at each member, so it is for
+    /// every few seconds; [`stats`](Self::stats) costs nothing.
+    pub fn inspect(&self) -> Inspection {
+        Inspection {
+            stats: self.stats(),
+            members: self.registry.count_members(),
+            channels: self.registry.channels(),
+            fullest: self.registry.fullest(),
+        }
+    }
+
+    /// A look at one channel; `None` if nobody is there.
+    pub fn inspect_channel(&self, channel: &str) -> Option<ChannelInfo> {
+        self.registry.channel(channel)
+    }
+
     /// What this node has counted since it started.
     pub fn stats(&self) -> Stats {
         self.registry.counters.read()
@@ -230,7 +260,8 @@ impl PubSub {
     /// Ends all memberships: every mailbox gives what has arrived and then `None`. Nobody can
     /// join any more, and broadcasts reach nobody. An app does this as its last act.
     ///
-    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes and sinks only.
+    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes, sinks and
+    /// monitors only.
     pub fn close(&self) {
         match &self.scope {
             Some(scope) => scope.close(&self.registry),
@@ -278,10 +309,10 @@ impl PubSub {
 }
 
 impl Report {
-    fn of(Dispatched { delivered, lost }: Dispatched) -> Self {
+    fn of(done: Dispatched) -> Self {
         Report {
-            members: delivered,
-            lost,
+            members: done.delivered,
+            lost: done.lost,
         }
     }
 }

@@ -7,18 +7,24 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 use crate::afterwards::Afterwards;
 use crate::channel::{Channel, Dispatched};
 use crate::door::Gate;
-use crate::mailbox::Inbox;
+use crate::inbox::Inbox;
+use crate::inspection::{ChannelInfo, Fullest};
+use crate::losses::Losses;
 use crate::member::{MemberId, NodeId};
 use crate::memberships::Memberships;
 use crate::message::Message;
+use crate::monitor::{Change, Watch};
+use crate::policy::Policy;
 use crate::sink::Sink;
 use crate::stats::Counters;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::topics::Topics;
 
 /// Channels are spread over this many locks, so that busy channels seldom share one.
@@ -32,15 +38,21 @@ pub(crate) struct Registry {
     hasher: RandomState,
     /// Open channels by name. A std mutex: no guard lives across an `.await`, and a section is
     /// one map lookup, or one walk over a channel. The last member to leave removes the channel.
-    shards: Box<[Mutex<Channels>]>,
+    shards: Box<[Mutex<Shard>]>,
     /// All members, on a channel or not, so that `close` reaches each, and what is sent to one.
     members: Mutex<HashMap<MemberId, Addressee>>,
     gates: Mutex<HashMap<u64, Weak<Gate>>>,
+    losses: Losses,
     /// Shared with the messages, whose payloads count what cannot be encoded.
     pub(crate) counters: Arc<Counters>,
 }
 
-type Channels = HashMap<Arc<str>, Channel>;
+#[derive(Debug, Default)]
+struct Shard {
+    channels: HashMap<Arc<str>, Channel>,
+    /// Who looks at which channel; it need not have members.
+    watches: HashMap<Arc<str>, Vec<Arc<Watch>>>,
+}
 
 /// Where what is sent to one member goes.
 #[derive(Debug)]
@@ -66,6 +78,7 @@ impl Registry {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             members: Mutex::default(),
             gates: Mutex::default(),
+            losses: Losses::default(),
             counters: Arc::default(),
         }
     }
@@ -82,8 +95,8 @@ impl Registry {
         self.next_member.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn open_inbox(&self, capacity: usize) -> Arc<Inbox> {
-        let inbox = Arc::new(Inbox::new(self.new_member(), capacity));
+    pub(crate) fn open_inbox(&self, capacity: usize, policy: Policy) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::new(self.new_member(), capacity, policy));
         let addressee = Addressee::Mailbox(Arc::downgrade(&inbox));
         lock(&self.members).insert(inbox.id(), addressee);
         inbox
@@ -110,10 +123,7 @@ impl Registry {
 
     /// The name of `channel` as it is kept, if anybody is there.
     pub(crate) fn open_channel(&self, channel: &str) -> Option<Arc<str>> {
-        let channels = self.shard(channel);
-        channels
-            .get_key_value(channel)
-            .map(|(name, _)| Arc::clone(name))
+        self.shard(channel).name(channel)
     }
 
     /// Adds a member, or gives it other topics, and says whether it was not there before. Nobody joins
@@ -121,7 +131,7 @@ impl Registry {
     pub(crate) fn join(&self, channel: &str, who: Joins<'_>, topics: Topics) -> bool {
         let mut after = Afterwards::default();
         let new = self.join_under_lock(channel, who, topics, &mut after);
-        after.run(&self.counters);
+        after.run(self);
         new
     }
 
@@ -132,66 +142,145 @@ impl Registry {
         topics: Topics,
         after: &mut Afterwards,
     ) -> bool {
-        let mut channels = self.shard(channel);
+        let mut shard = self.shard(channel);
         if self.is_closed() || channel.is_empty() {
             return false;
         }
-        let name = match channels.get_key_value(channel) {
-            Some((name, _)) => Arc::clone(name),
-            None => Arc::from(channel),
-        };
+        let name = shard.name(channel).unwrap_or_else(|| Arc::from(channel));
         if !who.memberships().add(&name) {
             return false;
         }
-        let open = channels.entry(Arc::clone(&name)).or_default();
-        match who {
+        let open = shard.channels.entry(Arc::clone(&name)).or_default();
+        let new = match who {
             Joins::Mailbox(inbox) => open.join(inbox, topics),
             Joins::Behind(gate, member, _) => open.join_behind(&name, gate, member, topics, after),
+        };
+        if new {
+            self.counters.count_join();
+            shard.tell(channel, Change::Joined(who.id()), after);
         }
+        new
     }
 
     /// Removes the member, and says whether it was there.
     pub(crate) fn leave(&self, channel: &str, who: Joins<'_>) -> bool {
         let mut after = Afterwards::default();
         let was_there = self.leave_under_lock(channel, who, &mut after);
-        after.run(&self.counters);
+        after.run(self);
         was_there
     }
 
     fn leave_under_lock(&self, channel: &str, who: Joins<'_>, after: &mut Afterwards) -> bool {
-        let mut channels = self.shard(channel);
+        let mut shard = self.shard(channel);
         who.memberships().remove(channel);
-        let Some((name, _)) = channels.get_key_value(channel) else {
+        let Some(name) = shard.name(channel) else {
             return false;
         };
-        let name = Arc::clone(name);
-        let open = channels.get_mut(channel).expect("found above");
+        let Some(open) = shard.channels.get_mut(&name) else {
+            return false;
+        };
         let was_there = match who {
             Joins::Mailbox(inbox) => open.leave(inbox),
             Joins::Behind(gate, member, _) => open.leave_behind(&name, gate, member, after),
         };
         if open.is_empty() {
-            channels.remove(channel);
+            shard.channels.remove(&name);
+        }
+        if was_there {
+            self.counters.count_leave();
+            shard.tell(&name, Change::Left(who.id()), after);
         }
         was_there
     }
 
+    /// Has `watch` told of all who come and go from now on, and gives those who are there.
+    pub(crate) fn watch(&self, channel: &Arc<str>, watch: &Arc<Watch>) -> Vec<MemberId> {
+        let mut shard = self.shard(channel);
+        let watches = shard.watches.entry(Arc::clone(channel)).or_default();
+        watches.push(Arc::clone(watch));
+        shard.members(channel)
+    }
+
+    /// Has `watch` begin anew.
+    pub(crate) fn refresh(&self, channel: &str, watch: &Watch) -> Vec<MemberId> {
+        let shard = self.shard(channel);
+        watch.forget();
+        shard.members(channel)
+    }
+
+    pub(crate) fn unwatch(&self, channel: &str, watch: &Arc<Watch>) {
+        let mut shard = self.shard(channel);
+        if let Some(watches) = shard.watches.get_mut(channel) {
+            watches.retain(|other| !Arc::ptr_eq(other, watch));
+            if watches.is_empty() {
+                shard.watches.remove(channel);
+            }
+        }
+    }
+
     pub(crate) fn members(&self, channel: &str) -> Vec<MemberId> {
-        let channels = self.shard(channel);
-        channels
-            .get(channel)
-            .map_or_else(Vec::new, |open| open.members().collect())
+        self.shard(channel).members(channel)
+    }
+
+    /// The channels with members.
+    pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            all.extend(shard.channels.iter().map(|(name, open)| open.info(name)));
+        }
+        all
+    }
+
+    pub(crate) fn channel(&self, channel: &str) -> Option<ChannelInfo> {
+        let shard = self.shard(channel);
+        shard.channels.get(channel).map(|open| open.info(channel))
+    }
+
+    /// How many can be members.
+    pub(crate) fn count_members(&self) -> usize {
+        lock(&self.members).len()
+    }
+
+    /// The fullest queue of all, unless all are empty.
+    pub(crate) fn fullest(&self) -> Option<Fullest> {
+        let inboxes: Vec<_> = {
+            let members = lock(&self.members);
+            members.values().filter_map(Addressee::inbox).collect()
+        };
+        let gates: Vec<_> = {
+            let gates = lock(&self.gates);
+            gates.values().filter_map(Weak::upgrade).collect()
+        };
+        let mailboxes = inboxes.iter().map(|inbox| {
+            let (waiting, capacity) = inbox.fill();
+            Fullest {
+                member: Some(inbox.id()),
+                waiting,
+                capacity: Some(capacity),
+            }
+        });
+        let mut after = Afterwards::default();
+        let sinks = gates.iter().map(|gate| Fullest {
+            member: None,
+            waiting: gate.waiting(&mut after),
+            capacity: None,
+        });
+        let fullest = mailboxes.chain(sinks).max_by_key(|queue| queue.waiting);
+        after.run(self);
+        fullest.filter(|queue| queue.waiting > 0)
     }
 
     /// Gives `message` to every member but `except`.
     pub(crate) fn dispatch(&self, message: &Message, except: Option<MemberId>) -> Dispatched {
         let mut after = Afterwards::default();
-        let done = match self.shard(message.channel()).get(message.channel()) {
+        let channel = message.channel();
+        let done = match self.shard(channel).channels.get_mut(channel) {
             None => return Dispatched::default(),
             Some(open) => open.dispatch(message, except, &mut after),
         };
-        self.counters.count_broadcast(done);
-        after.run(&self.counters);
+        self.count(done, channel);
+        after.run(self);
         done
     }
 
@@ -213,26 +302,32 @@ impl Registry {
         let mut after = Afterwards::default();
         let done = match found {
             None => return Dispatched::default(),
-            Some(Found::Mailbox(inbox)) => inbox.push(message(), &mut after),
+            Some(Found::Mailbox(inbox)) => inbox.push(message(), &mut after).into(),
             Some(Found::Behind(gate)) => gate.sent(member, &message(), &mut after),
         };
-        self.counters.count_broadcast(done);
-        after.run(&self.counters);
+        self.count(done, "");
+        after.run(self);
         done
+    }
+
+    fn count(&self, done: Dispatched, channel: &str) {
+        self.counters.count_broadcast(done);
+        self.losses.add(done.lost, channel);
     }
 
     /// Ends every membership and every mailbox.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         for shard in &self.shards {
-            let channels = std::mem::take(&mut *lock(shard));
-            drop(channels); // without the lock, for what they may hold
+            let shard = std::mem::take(&mut *lock(shard));
+            let watches = shard.watches.values().flatten();
+            let waiting: Vec<_> = watches.filter_map(|watch| watch.end()).collect();
+            drop(shard); // without the lock, for what it may hold
+            waiting.into_iter().for_each(Waker::wake);
         }
         let members = std::mem::take(&mut *lock(&self.members));
         for member in members.into_values() {
-            if let Addressee::Mailbox(inbox) = member
-                && let Some(inbox) = inbox.upgrade()
-            {
+            if let Some(inbox) = member.inbox() {
                 self.end_inbox(&inbox);
             }
         }
@@ -240,6 +335,7 @@ impl Registry {
         for gate in gates.values().filter_map(Weak::upgrade) {
             self.end_gate(&gate);
         }
+        self.losses.tell_rest();
     }
 
     /// Ends a mailbox: it is on no channel any more, and gives only what has arrived.
@@ -247,7 +343,7 @@ impl Registry {
         for channel in inbox.memberships().end() {
             self.leave(&channel, Joins::Mailbox(inbox));
         }
-        if let Some(waker) = inbox.close() {
+        if let Some(waker) = inbox.end() {
             waker.wake();
         }
     }
@@ -261,29 +357,60 @@ impl Registry {
             }
         }
         after.gates.push(Arc::clone(gate));
-        after.run(&self.counters);
+        after.run(self);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    fn shard(&self, channel: &str) -> MutexGuard<'_, Channels> {
+    fn shard(&self, channel: &str) -> MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(channel);
         lock(&self.shards[hash as usize % SHARDS])
     }
 }
 
+impl Shard {
+    /// The name of `channel` as it is kept, if anybody is there.
+    fn name(&self, channel: &str) -> Option<Arc<str>> {
+        let (name, _) = self.channels.get_key_value(channel)?;
+        Some(Arc::clone(name))
+    }
+
+    fn members(&self, channel: &str) -> Vec<MemberId> {
+        let open = self.channels.get(channel);
+        open.map_or_else(Vec::new, |open| open.members().collect())
+    }
+
+    /// Tells those who look at `channel`.
+    fn tell(&self, channel: &str, change: Change, after: &mut Afterwards) {
+        for watch in self.watches.get(channel).into_iter().flatten() {
+            after.wakers.extend(watch.push(change));
+        }
+    }
+}
+
+impl Addressee {
+    fn inbox(&self) -> Option<Arc<Inbox>> {
+        match self {
+            Addressee::Mailbox(inbox) => inbox.upgrade(),
+            Addressee::Behind(_) => None,
+        }
+    }
+}
+
 impl<'a> Joins<'a> {
+    fn id(self) -> MemberId {
+        match self {
+            Joins::Mailbox(inbox) => inbox.id(),
+            Joins::Behind(_, member, _) => member,
+        }
+    }
+
     fn memberships(self) -> &'a Memberships {
         match self {
             Joins::Mailbox(inbox) => inbox.memberships(),
             Joins::Behind(_, _, memberships) => memberships,
         }
     }
-}
-
-/// Nothing under these locks panics, and the lists are whole at every step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,14 @@
 //! Members that end together, before the pub/sub does: those of one worker.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 use crate::door::Gate;
-use crate::mailbox::Inbox;
+use crate::inbox::Inbox;
+use crate::monitor::Watch;
 use crate::registry::Registry;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
@@ -17,6 +20,7 @@ pub(crate) struct Scope {
 struct State {
     closed: bool,
     parts: HashMap<u64, Part>,
+    watches: Vec<Weak<Watch>>,
 }
 
 #[derive(Debug)]
@@ -50,19 +54,37 @@ impl Scope {
         self.state().parts.remove(&number);
     }
 
+    pub(crate) fn add_watch(&self, watch: &Arc<Watch>) {
+        let mut state = self.state();
+        if state.closed {
+            drop(watch.end()); // nobody waits for it yet
+        } else {
+            state.watches.push(Arc::downgrade(watch));
+        }
+    }
+
+    pub(crate) fn remove_watch(&self, watch: &Arc<Watch>) {
+        let is_other = |other: &Weak<Watch>| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(watch));
+        self.state().watches.retain(is_other);
+    }
+
     pub(crate) fn close(&self, registry: &Registry) {
-        let parts = {
+        let (parts, watches) = {
             let mut state = self.state();
             state.closed = true;
-            std::mem::take(&mut state.parts)
+            let watches = std::mem::take(&mut state.watches);
+            (std::mem::take(&mut state.parts), watches)
         };
         for part in parts.into_values() {
             part.end(registry);
         }
+        for watch in watches.iter().filter_map(Weak::upgrade) {
+            watch.end().into_iter().for_each(Waker::wake);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -107,6 +107,12 @@ pub trait Sink: Send + Sync + 'static {
     /// [scope](crate::PubSub::scoped) that the door was made in, is closed; nobody can join any more.
     /// `left` need not have been called. A call that is under way in another thread may still come.
     fn closed(&self) {}
+
+    /// How many messages wait in the queue of this sink, for [`PubSub::inspect`](crate::PubSub::inspect).
+    /// Called without any lock.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// What a sink did with a message: to how many of those it was for it goes, and what was lost for it.

@@ -32,6 +32,11 @@ impl Topics {
         Topics(Some(topics.into()))
     }
 
+    /// Whether all are wanted.
+    pub fn is_all(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether a message on `topic` is wanted.
     pub fn wants(&self, topic: &str) -> bool {
         match &self.0 {

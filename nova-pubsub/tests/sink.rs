@@ -359,3 +359,28 @@ fn a_sink_is_let_go_of_with_its_last_door_and_member() {
 
     assert_eq!(Arc::strong_count(&notebook), 1);
 }
+
+#[test]
+fn a_look_asks_sinks_how_many_messages_wait() {
+    struct Busy;
+    impl Sink for Busy {
+        fn joined(&self, _: &Arc<str>, _: MemberId, _: &Topics) {}
+        fn left(&self, _: &Arc<str>, _: MemberId) {}
+        fn message(&self, _: &Message, _: Option<MemberId>) -> Taken {
+            Taken::all()
+        }
+        fn sent(&self, _: MemberId, _: &Message) -> Taken {
+            Taken::all()
+        }
+        fn waiting(&self) -> usize {
+            77
+        }
+    }
+    let pubsub = PubSub::new();
+    let door = pubsub.sink(Arc::new(Busy));
+
+    let fullest = pubsub.inspect().fullest.unwrap();
+    assert_eq!((fullest.member, fullest.waiting), (None, 77));
+    drop(door);
+    assert_eq!(pubsub.inspect().fullest, None);
+}

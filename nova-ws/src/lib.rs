@@ -75,6 +75,7 @@ mod handshake;
 mod heartbeat;
 mod hooks;
 mod limits;
+mod membership;
 mod open;
 mod outcome;
 mod outlet;

@@ -432,5 +432,5 @@ impl Io {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite {}
-impl<S: AsyncRead + AsyncWrite> Stream for S {}
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}

@@ -16,6 +16,7 @@ use crate::handler::{Accept, ErasedHandler, WebSocket};
 use crate::handshake::{self, Refusal};
 use crate::hooks::{Hook, Hooks};
 use crate::limits::{InForce, WsLimits};
+use crate::membership::Membership;
 use crate::open::Permit;
 use crate::outlet::Outlet;
 use crate::session::Accepted;
@@ -170,8 +171,8 @@ impl Sockets {
     ) -> Result<Opening> {
         let mut handler = self.handler.clone_boxed();
         let outlet = Outlet::new(self.route.limits.codec.outgoing_bytes);
-        let place = self.shards.place(request.pubsub(), outlet);
-        let mut conn = Connection::new(&request, place);
+        let place = self.shards.place(request.pubsub(), Arc::clone(&outlet));
+        let mut conn = Connection::new(&request, Membership::Place(place));
         let mut spoken = self.route.limits.protocols.iter();
         let common = spoken.find(|name| conn.offered.contains(name));
         conn.protocol = common.map(|name| name.as_str().into());
@@ -185,6 +186,7 @@ impl Sockets {
         let accepted = Accepted {
             handler,
             conn,
+            outlet,
             route: Arc::clone(&self.route),
             permits,
         };

@@ -21,7 +21,7 @@ use crate::heartbeat::Heartbeat;
 use crate::hooks::MessageFlow;
 use crate::open::Permit;
 use crate::outcome::Outcome;
-use crate::outlet::Arrived;
+use crate::outlet::{Arrived, Outlet};
 use crate::pace::Pace;
 use crate::register::Route;
 use crate::sender::{self, Control};
@@ -34,6 +34,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 pub(crate) struct Accepted {
     pub(crate) handler: Box<dyn ErasedHandler>,
     pub(crate) conn: Connection,
+    /// What the connection's shard and its task write through.
+    pub(crate) outlet: Arc<Outlet>,
     pub(crate) route: Arc<Route>,
     /// Let go of at the end.
     pub(crate) permits: Vec<Permit>,
@@ -53,6 +55,7 @@ impl Accepted {
         let Accepted {
             mut handler,
             mut conn,
+            outlet,
             route,
             permits: _permits,
         } = self;
@@ -67,14 +70,14 @@ impl Accepted {
                     heartbeat: Heartbeat::new(&route.limits),
                     pace: route.limits.messages_per_second.map(Pace::new),
                 };
-                session.talk(upgraded).await
+                session.talk(upgraded, outlet).await
             }
             Err(error) => {
                 debug!(route = name, "no upgrade: {error}");
                 CloseReason::Disconnected
             }
         };
-        conn.place.member.leave_all();
+        conn.membership.leave_all();
         debug!(
             route = name,
             path = conn.path(),
@@ -113,12 +116,11 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
+    async fn talk(&mut self, upgraded: Upgraded, outlet: Arc<Outlet>) -> CloseReason {
         let _in_crowd = self.route.crowd.enter();
-        let outlet = Arc::clone(&self.conn.place.outlet);
         let mut wire = Wire::new(upgraded, outlet, self.route.limits.codec).await;
         let End { close, reason } = self.until_end(&mut wire).await;
-        self.conn.place.member.leave_all(); // a connection that is closing is no member any more
+        self.conn.membership.leave_all(); // a connection that is closing is no member any more
         match close {
             Some(close) => wire.close(close, &self.stopping).await,
             None if matches!(reason, CloseReason::Remote { .. }) => {
@@ -148,14 +150,14 @@ impl Session<'_> {
                     Ok(())
                 }
                 () = sleep_until(leaves.unwrap_or(due)), if leaves.is_some() => Err(self.shutdown()),
-                read = wire.next() => {
-                    self.heartbeat.heard();
-                    match read {
-                        Ok(message) => self.read(wire, message).await,
-                        Err(error) => Err(error.into()),
+                next = wire.next_or_arrived() => match next {
+                    Ok(Some(message)) => {
+                        self.heartbeat.heard();
+                        self.read(wire, message).await
                     }
-                }
-                () = wire.arrived() => Ok(()),
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error.into()),
+                },
                 () = sleep_until(due) => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {

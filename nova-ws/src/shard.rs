@@ -65,11 +65,10 @@ impl Shards {
             running.shards[next].clone()
         };
         let member = door.member();
-        shard.push(Event::Opened(member.id(), Arc::clone(&outlet)));
+        shard.push(Event::Opened(member.id(), outlet));
         shard.wake();
         Place {
             member,
-            outlet,
             shard,
             _shards: Arc::clone(self),
         }
@@ -104,7 +103,6 @@ impl Drop for Running {
 /// The place of a connection behind a shard, until it is dropped.
 pub(crate) struct Place {
     pub(crate) member: Member,
-    pub(crate) outlet: Arc<Outlet>,
     shard: Arc<Shard>,
     /// They run for as long as there is anybody.
     _shards: Arc<Shards>,

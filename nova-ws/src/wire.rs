@@ -107,22 +107,17 @@ impl Wire {
         self.outlet.lock().take()
     }
 
-    /// Waits for something to [take](Self::take).
+    /// [`next`](Self::next), or `None` when there is something to [take](Self::take).
     ///
     /// # Cancel safety
-    /// It takes nothing.
-    pub(crate) async fn arrived(&self) {
-        poll_fn(|context| {
-            let mut outlet = self.outlet.lock();
-            match outlet.has_arrived() {
-                true => Poll::Ready(()),
-                false => {
-                    outlet.wake_later(context);
-                    Poll::Pending
-                }
-            }
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next_or_arrived(&mut self) -> Result<Option<Message>, ReadError> {
+        poll_fn(|context| match self.poll_next(context) {
+            Poll::Ready(next) => Poll::Ready(next.map(Some)),
+            Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
+            Poll::Pending => Poll::Pending,
         })
-        .await;
+        .await
     }
 
     /// The next message, while what waits is written. A ping has been answered by then, and a
@@ -131,19 +126,20 @@ impl Wire {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Message, ReadError> {
-        poll_fn(|context| {
-            if let Poll::Ready(Err(_)) = self.poll_flush(context) {
-                return Poll::Ready(Err(ReadError::Gone));
-            }
-            let message = ready!(self.poll_read(context))?;
-            match &message {
-                Message::Ping(payload) => self.outlet.lock().pong(payload.clone()),
-                Message::Close(close) => self.echo(close.as_ref()),
-                Message::Data(_) | Message::Pong(_) => {}
-            }
-            Poll::Ready(Ok(message))
-        })
-        .await
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
+        if let Poll::Ready(Err(_)) = self.poll_flush(context) {
+            return Poll::Ready(Err(ReadError::Gone));
+        }
+        let message = ready!(self.poll_read(context))?;
+        match &message {
+            Message::Ping(payload) => self.outlet.lock().pong(payload.clone()),
+            Message::Close(close) => self.echo(close.as_ref()),
+            Message::Data(_) | Message::Pong(_) => {}
+        }
+        Poll::Ready(Ok(message))
     }
 
     /// Runs `work` while what waits is written: a handler that takes its time holds nothing back.

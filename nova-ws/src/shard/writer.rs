@@ -94,7 +94,7 @@ impl Writer {
         let Some(room) = self.rooms.get(message.channel()) else {
             return;
         };
-        let Some(meaning) = meaning(&*self.handler, &message) else {
+        let Some(meaning) = meaning_of(&*self.handler, &message) else {
             return;
         };
         let is_alone = except.is_some() || !room.wants_all();
@@ -103,7 +103,7 @@ impl Writer {
             && let Some(Event::Published(next, None)) = self.taken.events.front()
             && next.channel() == batch.messages()[0].channel()
         {
-            let meaning = meaning(&*self.handler, next);
+            let meaning = meaning_of(&*self.handler, next);
             match &meaning {
                 Some(meaning) if !batch.has_room_for(meaning) => break,
                 _ => {}
@@ -183,7 +183,7 @@ impl Drop for Writer {
 }
 
 /// What a message means for the sockets; `None` is nothing at all.
-fn meaning(handler: &dyn ErasedHandler, message: &Message) -> Option<Meaning> {
+fn meaning_of(handler: &dyn ErasedHandler, message: &Message) -> Option<Meaning> {
     if sender::concerns_connections(message) {
         return Some(Meaning::Each);
     }
