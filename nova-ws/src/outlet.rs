@@ -296,9 +296,8 @@ impl State {
     }
 
     fn make_room(&mut self, payload: usize) -> Result<(), SendError> {
-        let is_full = |state: &State| {
-            !state.waiting.is_empty() && state.waiting.len() + payload > state.most
-        };
+        let is_full =
+            |state: &State| !state.waiting.is_empty() && state.waiting.len() + payload > state.most;
         if is_full(self) {
             self.write_now()?;
             if is_full(self) {

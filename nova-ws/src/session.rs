@@ -122,9 +122,10 @@ impl Session<'_> {
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.membership.leave_all(); // a connection that is closing is no member any more
         match close {
-            Some(close) => wire.close(close, &self.stopping).await,
+            // Behind pointers, so that connections that go on have no room for them.
+            Some(close) => Box::pin(wire.close(close, &self.stopping)).await,
             None if matches!(reason, CloseReason::Remote { .. }) => {
-                wire.see_off(&self.stopping).await;
+                Box::pin(wire.see_off(&self.stopping)).await;
             }
             None => drop(wire),
         }

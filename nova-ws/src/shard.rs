@@ -191,15 +191,19 @@ impl Shard {
         !lock(&self.queue).has_ended
     }
 
-    /// All that has happened, in exchange for `taken`, which is empty.
-    fn poll_take(&self, context: &mut Context<'_>, taken: &mut Queue) -> Poll<()> {
+    /// Ready when anything has happened.
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut queue = lock(&self.queue);
         if queue.events.is_empty() {
             queue.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
-        mem::swap(&mut *queue, taken);
         Poll::Ready(())
+    }
+
+    /// All that has happened, in exchange for `taken`, which is empty.
+    fn take(&self, taken: &mut Queue) {
+        mem::swap(&mut *lock(&self.queue), taken);
     }
 
     fn end(&self) -> Queue {

@@ -146,9 +146,13 @@ impl Wire {
     pub(crate) async fn flush_while<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|context| {
-            // An error shows again when the socket is read next.
-            let _ = self.poll_flush(context);
-            work.as_mut().poll(context)
+            // First the work: what several callbacks send that do not wait leaves in one write.
+            let done = work.as_mut().poll(context);
+            if done.is_pending() {
+                // An error shows again when the socket is read next.
+                let _ = self.poll_flush(context);
+            }
+            done
         })
         .await
     }

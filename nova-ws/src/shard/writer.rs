@@ -68,8 +68,11 @@ impl Writer {
                 }
             }
             self.tell_losses();
-            let (shard, taken) = (&self.shard, &mut self.taken);
-            poll_fn(|context| shard.poll_take(context, taken)).await;
+            let shard = &self.shard;
+            poll_fn(|context| shard.poll_ready(context)).await;
+            // What others are about to broadcast leaves in the same writes.
+            yield_now().await;
+            self.shard.take(&mut self.taken);
         }
     }
 

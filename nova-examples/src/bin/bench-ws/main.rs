@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use nova_core::pubsub::Message;
-use nova_core::{App, Request, Result, protocol};
+use nova_core::{App, Request, Result};
 use nova_ws::{
     Accept, AppBuilderExt, Connection, Frame, Info, Outcome, Shared, WebSocket, ok, reply,
 };
@@ -73,9 +73,7 @@ fn app() -> Result<App> {
     let app = App::builder()
         .root(concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/bench-ws"))
         .websocket("for_all", ForAll)
-        .websocket("for_each", ForEach::default())
-        .route(("/ws", "for_all", protocol("ws")))
-        .route(("/ws/info", "for_each", protocol("ws")));
+        .websocket("for_each", ForEach::default());
     Ok(app.build()?)
 }
 
