@@ -142,7 +142,7 @@ impl Request {
     /// The whole body. It is read once; later calls give the same bytes.
     ///
     /// # Errors
-    /// 413 if it is longer than `server.body_limit`, 408 if no byte arrives for 30 s, 400 if the
+    /// 413 if it is longer than `server.body_limit`, 408 if no byte arrives for `server.body_timeout`, 400 if the
     /// client breaks it off.
     ///
     /// # Cancel safety
@@ -172,6 +172,12 @@ impl Request {
     }
 
     /// Sets the longest body that is taken, in bytes, unless it was read already.
+    /// Whether the body says itself that it is longer than the limit; then nobody need ask for it.
+    #[inline]
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.body.is_too_long()
+    }
+
     pub(crate) fn limit_body(&mut self, bytes: usize) {
         self.body.limit(bytes);
     }

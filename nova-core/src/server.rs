@@ -2,7 +2,10 @@
 
 mod connection;
 mod cork;
+mod framing;
+mod last_words;
 mod patience;
+mod room;
 mod under_way;
 
 use std::io;
@@ -22,6 +25,7 @@ use crate::plugin::{PluginContext, PluginFailed, PluginLife};
 use crate::serve_error::ServeError;
 use crate::service::Supervisor;
 use connection::connection;
+use room::{Placed, Room};
 
 /// The usual 128 drop connections in a burst, which costs each of those clients a second.
 const BACKLOG: u32 = 4096;
@@ -130,7 +134,9 @@ impl Drop for Served {
 }
 
 async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
+    let room = Room::new(core.config.server.connections);
     loop {
+        let place = room.place().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Small answers leave at once; the connection gathers its writes itself.
@@ -138,7 +144,7 @@ async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
                     debug!("TCP_NODELAY was refused: {error}");
                 }
                 life.track(connection(
-                    stream,
+                    Placed::new(stream, place),
                     Some(peer),
                     Arc::clone(core),
                     life.clone(),

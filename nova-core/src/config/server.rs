@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::values::{address, bytes, duration, networks};
+use super::values::{address, bytes, count, duration, head_bytes, networks, some_time};
 
 /// The `[server]` table of `nova.toml`: where the app listens, and its limits.
 ///
@@ -27,6 +27,41 @@ pub struct ServerConfig {
     /// **Default:** 2 MiB.
     #[serde(deserialize_with = "bytes")]
     pub body_limit: usize,
+    /// How long the client may be silent in the middle of a body; then it is answered with 408, and
+    /// the connection closed. **Default:** 30 s.
+    #[serde(deserialize_with = "some_time")]
+    pub body_timeout: Duration,
+    /// The longest head of a request, from its first line to the empty one, in bytes; a longer one is
+    /// answered with 431, or with 414 if already its first line is too long, and the connection
+    /// closed. From 8 KiB to 16 MiB. **Default:** 64 KiB.
+    #[serde(deserialize_with = "head_bytes")]
+    pub head_limit: usize,
+    /// The most fields that a head may have; more are answered with 431, and the connection closed.
+    /// More than 100 make each request a little dearer. **Default:** 100.
+    #[serde(deserialize_with = "count")]
+    pub head_fields: usize,
+    /// How long the head of a request may take, from its first byte; then the client gets a 408. A new
+    /// connection on which nothing comes for so long is closed without a word. **Default:** 10 s.
+    #[serde(deserialize_with = "some_time")]
+    pub head_timeout: Duration,
+    /// How long a connection is kept after an answer, for the next request. Behind a proxy, longer than
+    /// the proxy keeps it. **Default:** 10 s.
+    #[serde(deserialize_with = "some_time")]
+    pub keep_alive_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it; then the connection is cut.
+    /// **Default:** 60 s.
+    #[serde(deserialize_with = "some_time")]
+    pub send_timeout: Duration,
+    /// How long an answer is still worked on, without a byte that leaves, after the client has closed
+    /// its side of the connection. It may still read, or it may have gone: nobody can tell until
+    /// something is sent. **Default:** 30 s.
+    #[serde(deserialize_with = "duration")]
+    pub half_closed_timeout: Duration,
+    /// The most connections at a time, sockets included; further ones wait in the system's queue until
+    /// one of these ends. Where the process may open fewer files, three quarters of those.
+    /// **Default:** 10,000.
+    #[serde(deserialize_with = "count")]
+    pub connections: usize,
     /// How long a stopping app lets requests and sockets finish before it cuts them: integer
     /// seconds, or text such as `"2m"`; at most a year. **Default:** 15 s.
     #[serde(deserialize_with = "duration")]

@@ -1,6 +1,7 @@
 //! The kinds of values that settings have.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -69,6 +70,38 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
         }
     }
     deserializer.deserialize_any(Bytes)
+}
+
+/// A number of things, above 0.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    number(deserializer, 1..=1_000_000)
+}
+
+/// The length of a head: hyper's buffer has a least size.
+pub(super) fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    number(deserializer, 8 * 1024..=16 * 1024 * 1024)
+}
+
+fn number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    range: RangeInclusive<usize>,
+) -> Result<usize, D::Error> {
+    struct Number(RangeInclusive<usize>);
+    impl Visitor<'_> for Number {
+        type Value = usize;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a number from {} to {}", self.0.start(), self.0.end())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<usize, E> {
+            usize::try_from(number)
+                .ok()
+                .filter(|number| self.0.contains(number))
+                .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+        }
+    }
+    deserializer.deserialize_any(Number(range))
 }
 
 /// As [`bytes`], for a value that may be left out.

@@ -7,27 +7,27 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
-use super::cork::{Cork, cork};
-use super::patience::Patience;
+use super::cork::{Cork, HeldBack, cork};
+use super::framing::Limits;
+use super::last_words::{last_words, linger};
+use super::patience::{Patience, Progress};
 use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
+use crate::config::ServerConfig;
 use crate::layer::Entered;
 use crate::life::Life;
 use crate::request::Via;
 
-/// How long the head of a request may take to arrive, from the end of the answer before it.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_BYTES: usize = 64 * 1024;
-const TIMED_OUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// The room that hyper has beside a head.
+const MORE: usize = 8 * 1024;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -70,31 +70,48 @@ where
         under_way.begin();
         let entered = core.enter(request, via, life);
         async move {
-            let response = match entered {
+            let mut response = match entered {
                 Entered::App(received) => core.respond(received, life).await,
                 Entered::Layers(answer) => answer.await,
             };
+            // RFC 9110 §15.5.9. The rest of the body may never come.
+            if response.status() == StatusCode::REQUEST_TIMEOUT {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
-    let (stream, cork) = cork(io);
+    let config = &core.config.server;
+    let limits = Limits {
+        bytes: config.head_limit,
+        fields: config.head_fields,
+    };
+    let (stream, cork) = cork(io, limits);
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
-    // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
-    // each request when it is named.
+    // the same for less.
     // `half_close`, and `poll_hung_up` for what it gives up: hyper looks for a client that has hung up
     // as soon as it has a request, and makes a buffer of 8 KiB to do so, since the request still has the
     // last one. Most answers are ready before there is anything to look for.
     // `writev` is for long bodies, and costs short ones a queue.
-    let hyper = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    builder
         .half_close(true)
         .writev(false)
-        .max_buf_size(HEADER_BYTES)
+        .max_buf_size(config.head_limit + MORE);
+    // It is hyper's own limit, and costs 1,700 instructions for each request when it is named.
+    if config.head_fields > 100 {
+        builder.max_headers(config.head_fields);
+    }
+    let hyper = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
 
     let mut hyper = pin!(hyper);
-    let mut waiting = Waiting::new();
+    let mut waiting = Waiting::new(config);
+    let mut taking = Progress::new(config.send_timeout);
+    let mut answering = Progress::new(config.half_closed_timeout);
     let mut is_finishing = false;
     let ended: Result<End, Failure> = poll_fn(|context| {
         if !is_finishing && stop.poll(context).is_ready() {
@@ -104,19 +121,47 @@ where
         if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
-        if under_way.is_busy() && cork.poll_hung_up(context).is_ready() {
+        let is_busy = under_way.is_busy();
+        // A client that has closed its side may still read, and there is no way to know.
+        let has_hung_up = is_busy && cork.poll_hung_up(context)?.is_ready();
+        if answering.poll_lost(context, has_hung_up.then(|| cork.sent())) {
             return Poll::Ready(Err("the client has hung up before its answer".into()));
         }
-        let Poll::Ready(released) = cork.poll_release(context) else {
+        let is_released = match cork.poll_release(context) {
+            Poll::Ready(released) => released.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        let is_full = (is_busy || !is_released) && cork.is_full();
+        if taking.poll_lost(context, is_full.then(|| cork.sent())) {
+            return Poll::Ready(Ok(End::Unread));
+        }
+        if !is_released {
             waiting.put_off();
             return Poll::Pending;
-        };
-        released?;
+        }
+        match cork.held_back() {
+            Some(HeldBack::Refused(status)) if !is_busy => {
+                return Poll::Ready(Ok(End::Refused(status)));
+            }
+            Some(HeldBack::Switch) if !is_busy => {
+                cork.stay();
+                context.waker().wake_by_ref();
+            }
+            _ => {}
+        }
         waiting.poll(context, under_way, &cork).map(Ok)
     })
     .await;
-    if let Ok(End::Silent { in_a_head: true }) = ended {
-        cork.write(TIMED_OUT);
+    let last_status = match ended {
+        Ok(End::Silent { in_a_head: true }) => Some(408),
+        Ok(End::Refused(status)) => Some(status),
+        Ok(End::Unread) => return Err("the client does not read its answer".into()),
+        _ => None,
+    };
+    if let Some(status) = last_status {
+        debug!(status, "what a client sends is refused");
+        cork.write(&last_words(status));
+        linger(&cork).await?;
     }
     // Also what comes before the switch to another protocol.
     let removed = poll_fn(|context| cork.poll_remove(context)).await;
@@ -133,23 +178,31 @@ enum End {
         /// The rest of a head is missing.
         in_a_head: bool,
     },
+    /// What the client sends is no request, and gets this status.
+    Refused(u16),
+    /// The client does not take what it has asked for.
+    Unread,
 }
 
 /// The wait for the next request.
-struct Waiting {
+struct Waiting<'c> {
+    config: &'c ServerConfig,
     patience: Patience,
     /// How many requests had begun when it began; `None` when it is to begin.
     since: Option<u32>,
     /// How many bytes had arrived then.
     received: u64,
+    in_a_head: bool,
 }
 
-impl Waiting {
-    fn new() -> Self {
+impl<'c> Waiting<'c> {
+    fn new(config: &'c ServerConfig) -> Self {
         Waiting {
-            patience: Patience::new(HEADER_TIMEOUT),
+            config,
+            patience: Patience::new(config.head_timeout),
             since: Some(0),
             received: 0,
+            in_a_head: false,
         }
     }
 
@@ -173,11 +226,16 @@ impl Waiting {
         if self.since != Some(under_way.begun()) {
             self.since = Some(under_way.begun());
             self.received = cork.received();
-            self.patience.renew();
+            self.in_a_head = false;
+            self.patience.renew(self.config.keep_alive_timeout);
+        }
+        if !self.in_a_head && cork.received() > self.received {
+            self.in_a_head = true;
+            self.patience.renew(self.config.head_timeout);
         }
         ready!(self.patience.poll_lost(context));
         Poll::Ready(End::Silent {
-            in_a_head: cork.received() > self.received,
+            in_a_head: self.in_a_head,
         })
     }
 }

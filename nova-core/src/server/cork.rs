@@ -17,7 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+use super::framing::{Framing, Limits, Refusal};
 
 /// How many bytes are gathered at most; then they are written, and hyper waits where they cannot be.
 const GATHERED: usize = 64 * 1024;
@@ -25,11 +29,13 @@ const GATHERED: usize = 64 * 1024;
 const SMALL: usize = 16 * 1024;
 /// How many bytes are read while nobody asks for any, at most.
 const AHEAD: usize = 1024;
+/// How many bytes of a refused client are read at once and thrown away, at most.
+const DISCARDED: usize = 1024 * 1024;
 /// The room that an idle connection keeps.
 const KEPT: usize = 4 * 1024;
 
 /// The stream, and what holds it back. It begins corked.
-pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
+pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
     let shared = Arc::new(Shared {
         stream: Mutex::new(Stream {
             io,
@@ -38,10 +44,17 @@ pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
             written: 0,
             unflushed: false,
             waiting: None,
-            ahead: Vec::new(),
+            ahead: BytesMut::new(),
+            cleared: 0,
+            framing: Framing::new(limits),
+            sent: 0,
+            is_full: false,
+            is_behind: false,
+            has_hung_up: false,
         }),
         is_corked: AtomicBool::new(true),
         received: AtomicU64::new(0),
+        is_held_back: AtomicBool::new(false),
     });
     (Corked(Arc::clone(&shared)), Cork(shared))
 }
@@ -60,6 +73,8 @@ struct Shared<I> {
     is_corked: AtomicBool,
     /// How many bytes were read. The task that has the stream counts and looks.
     received: AtomicU64,
+    /// Whether hyper has asked for more than the framing lets through, for a look without the lock.
+    is_held_back: AtomicBool,
 }
 
 struct Stream<I> {
@@ -73,8 +88,29 @@ struct Stream<I> {
     /// Who found no room while the stream was corked. After a switch of protocols that is another
     /// task than the connection's, and the stream knows one task at a time that waits to write.
     waiting: Option<Waker>,
-    /// What has been read before anybody has asked for it.
-    ahead: Vec<u8>,
+    /// What has been read, but not given to hyper: nobody has asked for it, or the framing has not let it
+    /// through. It holds a head at most, and a little more.
+    ahead: BytesMut,
+    /// How many bytes of `ahead` may go on.
+    cleared: usize,
+    framing: Framing,
+    /// How many bytes have left.
+    sent: u64,
+    /// Whether the client has to read before more can leave.
+    is_full: bool,
+    /// Whether hyper has more to write than there was room for.
+    is_behind: bool,
+    /// Whether the client has closed its side.
+    has_hung_up: bool,
+}
+
+/// What keeps hyper from reading on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeldBack {
+    /// The request may switch protocols.
+    Switch,
+    /// The next request is no request, and gets this status.
+    Refused(u16),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,13 +135,48 @@ impl<I> Cork<I> {
         stream.gathered.extend_from_slice(bytes);
         stream.unflushed = true;
     }
+
+    /// What keeps hyper from reading the next request, if anything does and hyper has written all.
+    pub(super) fn held_back(&self) -> Option<HeldBack> {
+        if !self.0.is_held_back.load(Ordering::Relaxed) {
+            return None;
+        }
+        let stream = self.0.lock();
+        if stream.is_behind {
+            return None;
+        }
+        match stream.framing.refusal() {
+            None => Some(HeldBack::Switch),
+            Some(Refusal::Head(status)) => Some(HeldBack::Refused(status)),
+            Some(Refusal::Body) => None,
+        }
+    }
+
+    /// The protocol was not switched: hyper may read the next request. To be followed by a poll of hyper.
+    pub(super) fn stay(&self) {
+        self.0.is_held_back.store(false, Ordering::Relaxed);
+        self.0.lock().framing.stay();
+    }
+
+    /// Whether the client has to take something before more can leave.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.lock().is_full
+    }
+
+    /// How many bytes the client has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.0.lock().sent
+    }
 }
 
 impl<I: AsyncRead + Unpin> Cork<I> {
-    /// Ready when the client has hung up. The only way to know is to read: what comes instead is for who
+    /// Ready when the client has closed its side, or with an error the connection. The only way to know is to read: what comes instead is for who
     /// reads next, and then nobody looks any further. To be called while hyper waits for an answer.
-    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut stream = self.0.lock();
+        if stream.has_hung_up {
+            return Poll::Ready(Ok(()));
+        }
         if !stream.ahead.is_empty() {
             return Poll::Pending;
         }
@@ -118,12 +189,40 @@ impl<I: AsyncRead + Unpin> Cork<I> {
                 context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
                 Poll::Pending
             }
-            Ok(()) | Err(_) => Poll::Ready(()),
+            Ok(()) => {
+                stream.has_hung_up = true;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
 
+impl<I: AsyncRead + Unpin> Cork<I> {
+    /// Reads until the client has closed its side, or far too much.
+    pub(super) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut stream = self.0.lock();
+        let mut room = [0; AHEAD];
+        let mut left = DISCARDED;
+        while left > 0 {
+            let mut buffer = ReadBuf::new(&mut room);
+            match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => left = left.saturating_sub(AHEAD),
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<I: AsyncWrite + Unpin> Cork<I> {
+    /// Writes what is gathered, and that it was the last.
+    pub(super) fn poll_close(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = self.0.lock();
+        ready!(stream.poll_release(context))?;
+        Pin::new(&mut stream.io).poll_shutdown(context)
+    }
+
     /// Writes what is gathered. To be called after each poll of the connection.
     pub(super) fn poll_release(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.lock().poll_release(context)
@@ -153,9 +252,14 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         }
         while self.written < self.gathered.len() {
             let left = &self.gathered[self.written..];
-            match ready!(Pin::new(&mut self.io).poll_write(context, left))? {
+            let polled = Pin::new(&mut self.io).poll_write(context, left);
+            self.is_full = polled.is_pending();
+            match ready!(polled)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.written += count,
+                count => {
+                    self.written += count;
+                    self.sent += count as u64;
+                }
             }
         }
         self.gathered.clear();
@@ -177,7 +281,12 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
             self.gathered.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.is_full = polled.is_pending();
+        if let Poll::Ready(Ok(count)) = polled {
+            self.sent += count as u64;
+        }
+        polled
     }
 
     /// Remembers who waits, where that may be another task than the connection's.
@@ -189,23 +298,92 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
     }
 }
 
+impl<I: AsyncRead + Unpin> Stream<I> {
+    /// Gives hyper what the framing lets through, and all to whom has the stream after hyper.
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        shared: &Shared<I>,
+    ) -> Poll<io::Result<()>> {
+        if self.mode != Mode::Corked {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            return match count == 0 && !self.has_hung_up {
+                true => Pin::new(&mut self.io).poll_read(context, buffer),
+                false => Poll::Ready(Ok(())),
+            };
+        }
+        if self.ahead.is_empty() && !self.has_hung_up {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+            let fresh = &buffer.filled()[before..];
+            shared.count(fresh.len());
+            if fresh.is_empty() {
+                self.has_hung_up = true;
+            }
+            if fresh.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let cleared = self.framing.clear(fresh);
+            if cleared < fresh.len() {
+                self.ahead.extend_from_slice(&fresh[cleared..]);
+                buffer.set_filled(before + cleared);
+            }
+            if cleared > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        loop {
+            if self.cleared == 0 {
+                self.cleared = self.framing.clear(&self.ahead);
+            }
+            if self.cleared > 0 {
+                let count = self.cleared.min(buffer.remaining());
+                buffer.put_slice(&self.ahead[..count]);
+                self.ahead.advance(count);
+                self.cleared -= count;
+                return Poll::Ready(Ok(()));
+            }
+            match self.framing.refusal() {
+                Some(Refusal::Body) => {
+                    let broken =
+                        io::Error::new(io::ErrorKind::InvalidData, "the chunks are broken");
+                    return Poll::Ready(Err(broken));
+                }
+                Some(Refusal::Head(_)) => {
+                    shared.is_held_back.store(true, Ordering::Relaxed);
+                    return Poll::Pending; // the connection's task looks after each poll
+                }
+                None => {}
+            }
+            if self.framing.is_held() && !self.ahead.is_empty() {
+                shared.is_held_back.store(true, Ordering::Relaxed);
+                return Poll::Pending;
+            }
+            if self.has_hung_up {
+                return Poll::Ready(Ok(()));
+            }
+            self.ahead.reserve(AHEAD);
+            match ready!(poll_read_buf(
+                Pin::new(&mut self.io),
+                context,
+                &mut self.ahead
+            ))? {
+                0 => self.has_hung_up = true,
+                count => shared.count(count),
+            }
+        }
+    }
+}
+
 impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut stream = self.0.lock();
-        if !stream.ahead.is_empty() {
-            let count = stream.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&stream.ahead[..count]);
-            stream.ahead.drain(..count);
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut stream.io).poll_read(context, buffer);
-        self.0.count(buffer.filled().len() - before);
-        polled
+        self.0.lock().poll_read(context, buffer, &self.0)
     }
 }
 
@@ -221,6 +399,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
             Mode::Leaving => stream.noted(context, Poll::Pending),
             Mode::Corked => {
                 let polled = stream.poll_gather(context, bytes);
+                stream.is_behind = polled.is_pending();
                 stream.noted(context, polled)
             }
         }
