@@ -12,8 +12,8 @@ mod head;
 use memchr::memchr;
 
 use chunks::{Chunks, NoChunk};
+use head::Body;
 pub(super) use head::Limits;
-use head::{After, Body};
 
 /// Why a connection gets no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,33 +107,31 @@ impl Framing {
     }
 
     fn head(&mut self, bytes: &[u8]) -> usize {
-        let Some(end) = head_end(bytes, self.looked_at) else {
-            self.looked_at = bytes.len();
-            if bytes.len() > self.limits.bytes {
-                self.state = State::Refused(self.too_long(bytes));
-            }
-            return 0;
+        // Most come whole, and are looked at once.
+        let is_new = self.looked_at == 0;
+        let judged = match is_new || has_end(bytes, self.looked_at) {
+            true => head::judge(bytes, self.limits.fields),
+            false => Ok(None),
         };
-        if end > self.limits.bytes {
-            self.state = State::Refused(self.too_long(bytes));
-            return 0;
-        }
-        self.looked_at = 0;
-        match head::judge(&bytes[..end], self.limits.fields) {
-            Ok(After { body, may_switch }) => {
-                self.may_switch = may_switch;
-                match body {
+        self.looked_at = bytes.len();
+        match judged {
+            Ok(Some((end, after))) if end <= self.limits.bytes => {
+                self.looked_at = 0;
+                self.may_switch = after.may_switch;
+                match after.body {
                     Body::None => self.next(),
                     Body::Length(length) => self.state = State::Length(length),
                     Body::Chunked => self.state = State::Chunked(Chunks::default()),
                 }
-                end
+                return end;
             }
-            Err(status) => {
-                self.state = State::Refused(Refusal::Head(status));
-                0
+            Err(status) => self.state = State::Refused(Refusal::Head(status)),
+            Ok(_) if bytes.len() > self.limits.bytes => {
+                self.state = State::Refused(self.too_long(bytes));
             }
+            Ok(_) => {}
         }
+        0
     }
 
     /// A head, or already its first line.
@@ -163,19 +161,16 @@ impl Framing {
     }
 }
 
-/// Where the head ends: behind an empty line that is not the first thing. A line that ends with a bare
-/// LF ends here too, so that it is refused and not waited for.
-fn head_end(bytes: &[u8], looked_at: usize) -> Option<usize> {
-    // Empty lines before a request are passed over (RFC 9112 §2.2).
-    let before = bytes.iter().take_while(|byte| b"\r\n".contains(byte));
+/// Whether there is the end of a head behind what was looked at: an empty line. A line that ends with a bare
+/// LF will do here, so that it is refused and not waited for.
+fn has_end(bytes: &[u8], looked_at: usize) -> bool {
     // The last line break of what is known may be half of an end.
-    let mut at = before.count().max(looked_at.saturating_sub(2));
-    loop {
-        at += memchr(b'\n', bytes.get(at..)?)? + 1;
-        match bytes.get(at..)? {
-            [b'\n', ..] => return Some(at + 1),
-            [b'\r', b'\n', ..] => return Some(at + 2),
-            _ => {}
+    let mut at = looked_at.saturating_sub(2);
+    while let Some(end) = bytes.get(at..).and_then(|rest| memchr(b'\n', rest)) {
+        at += end + 1;
+        if matches!(bytes.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..])) {
+            return true;
         }
     }
+    false
 }

@@ -40,25 +40,32 @@ struct Seen {
     may_switch: bool,
 }
 
-/// Looks at a whole head.
+/// Looks at the head that `bytes` begin with, and says where it ends, if it is all there.
 ///
 /// # Errors
-/// The status that refuses it.
-pub(super) fn judge(head: &[u8], most_fields: usize) -> Result<After, Status> {
+/// The status that refuses it, as soon as that is known.
+pub(super) fn judge(bytes: &[u8], most_fields: usize) -> Result<Option<(usize, After)>, Status> {
     let mut seen = Seen::default();
-    let (mut rest, mut lines) = (head, 0);
-    while let Some(end) = memchr(b'\n', rest) {
-        let (line, behind) = (&rest[..end], &rest[end + 1..]);
+    let (mut begin, mut lines) = (0, 0);
+    while let Some(length) = memchr(b'\n', &bytes[begin..]) {
         // A bare LF may be read as the end of a line, and need not (RFC 9112 §2.2).
-        let line = line.strip_suffix(b"\r").ok_or(400u16)?;
-        rest = behind;
+        let [line @ .., b'\r'] = &bytes[begin..begin + length] else {
+            return Err(400);
+        };
+        begin += length + 1;
         let Some(first) = line.first() else {
-            continue; // before the request, and the last one
+            match lines {
+                0 => continue, // empty lines before a request are passed over
+                _ => return seen.after().map(|after| Some((begin, after))),
+            }
         };
         lines += 1;
         if lines == 1 {
             seen.request_line(line)?;
             continue;
+        }
+        if lines > most_fields + 1 {
+            return Err(431);
         }
         match first | 0x20 {
             b'h' => seen.host(line)?,
@@ -69,10 +76,7 @@ pub(super) fn judge(head: &[u8], most_fields: usize) -> Result<After, Status> {
             _ => {}
         }
     }
-    if lines > most_fields + 1 {
-        return Err(431);
-    }
-    seen.after()
+    Ok(None)
 }
 
 impl Seen {
