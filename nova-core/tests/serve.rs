@@ -209,7 +209,7 @@ async fn a_slow_request_does_not_hold_back_the_answer_before_it() {
     drop(served.stop);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_action_is_dropped_when_its_client_hangs_up() {
     struct Told(Arc<Notify>);
     impl Drop for Told {
