@@ -127,8 +127,9 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
         Shared::Info
     }
 
-    /// Called once when the connection has ended, for whatever reason, also when the upgrade was
-    /// accepted but the client had gone. Nothing can be sent any more.
+    /// Called once when the connection has ended, for whatever reason, also when `init` has said yes
+    /// and there was none: the client had gone, say, or its session had ended. Nothing can be sent any
+    /// more.
     fn terminate(
         &mut self,
         reason: &CloseReason,

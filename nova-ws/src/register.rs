@@ -155,44 +155,67 @@ impl Sockets {
         mut headers: HeaderMap,
         permits: Vec<Permit>,
     ) -> Result<Opening> {
-        let limits = &self.route.limits;
         let mut handler = self.handler.clone_boxed();
         let mut conn = Connection::new(&request);
-        let mut spoken = limits.protocols.iter();
+        let mut spoken = self.route.limits.protocols.iter();
         let common = spoken.find(|name| conn.offered.contains(name));
         conn.protocol = common.map(|name| name.as_str().into());
-        match handler.init(&request, &mut conn).await? {
+        let chosen = match handler.init(&request, &mut conn).await? {
             Accept::Refuse(reply) => return Ok(Opening::Refused(reply)),
-            Accept::Protocol(name) if !conn.offered.contains(&name) => {
+            Accept::Protocol(name) => Some(name),
+            Accept::Yes => None,
+        };
+        let mut accepted = Accepted {
+            handler,
+            conn,
+            route: Arc::clone(&self.route),
+            permits,
+        };
+        let settled = self.settle(chosen, &request, &mut accepted.conn, &mut headers);
+        let refused = match settled.await {
+            Ok(None) => {
+                // The request is dropped here: its headers would hold hyper's buffer for as long as
+                // the connection lasts.
+                let run = |upgraded| accepted.run(upgraded);
+                return Ok(Opening::Switch(Switch::new(headers, run)));
+            }
+            Ok(Some(refusal)) => Ok(Opening::Refused(refusal.reply(&self.route.limits))),
+            Err(error) => Err(error),
+        };
+        // The handler has said yes, so it learns that there is no connection.
+        accepted.run(Err(io::ErrorKind::NotConnected.into())).await;
+        refused
+    }
+
+    /// What is left to be seen when `init` has said yes: the sub-protocol, and the session.
+    async fn settle(
+        &self,
+        chosen: Option<String>,
+        request: &Request,
+        conn: &mut Connection,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Refusal>> {
+        if let Some(name) = chosen {
+            if !conn.offered.contains(&name) {
                 let mistake = format!(
                     "`init` chooses the sub-protocol `{name}`, which the client does not offer"
                 );
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
-            Accept::Protocol(name) => conn.protocol = Some(name.into()),
-            Accept::Yes => {}
+            conn.protocol = Some(name.into());
         }
         match &conn.protocol {
             Some(name) => {
                 let name = HeaderValue::from_str(name)?;
                 headers.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
             }
-            None if !limits.protocols.is_empty() && !conn.offered.is_empty() => {
-                return Ok(Opening::Refused(Refusal::Protocol.reply(limits)));
+            None if !self.route.limits.protocols.is_empty() && !conn.offered.is_empty() => {
+                return Ok(Some(Refusal::Protocol));
             }
             None => {}
         }
-        conn.hear_of_its_session(&request).await?;
+        conn.hear_of_its_session(request).await?;
         conn.offered = Box::default(); // may be tokens, which need not stay
-        // The request is dropped here: its headers would hold hyper's buffer for as long as the
-        // connection lasts.
-        let accepted = Accepted {
-            handler,
-            conn,
-            route: Arc::clone(&self.route),
-            permits,
-        };
-        let run = |upgraded| accepted.run(upgraded);
-        Ok(Opening::Switch(Switch::new(headers, run)))
+        Ok(None)
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 use bytes::Bytes;
+use nova_core::pubsub::Received;
 use nova_core::testing::TestClient;
 use nova_core::{App, Request, Result, protocol};
 use nova_ws::testing::TestSocket;
@@ -155,4 +156,23 @@ async fn the_limits_choose_the_best_sub_protocol_that_both_speak() {
     assert_eq!(chosen(&client, "v0", "").await, (400, None));
     assert_eq!(chosen(&client, "", "").await, (101, None));
     assert_eq!(chosen(&client, "v0, v1", "v0").await, (101, named("v0")));
+}
+
+#[tokio::test]
+async fn a_handler_that_has_said_yes_learns_that_there_is_no_connection() {
+    let client = client(WsLimits {
+        protocols: Some(vec!["v1".into()]),
+        ..WsLimits::default()
+    });
+    let mut diary = client.pubsub().mailbox();
+    diary.join("diary");
+
+    for (offered, wanted, status) in [("v0", "", 400), ("v1", "v2", 500)] {
+        assert_eq!(chosen(&client, offered, wanted).await, (status, None));
+        let Some(Received::Message(ended)) = diary.try_recv() else {
+            panic!("`terminate` was not called for a {status}");
+        };
+        assert_eq!(*ended.decode::<String>().unwrap(), "Disconnected");
+    }
+    assert!(diary.try_recv().is_none());
 }

@@ -13,6 +13,7 @@ use nova_core::{
 };
 
 use super::accept;
+use super::end::EndReason;
 use super::handler::{ErasedSource, EventSource};
 use super::limits::InForce;
 use super::outgoing::outgoing;
@@ -107,7 +108,11 @@ impl Streams {
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
         }
-        conn.hear_of_its_session(&request).await?;
+        if let Err(error) = conn.hear_of_its_session(&request).await {
+            // The handler has said yes, so it learns that there is no stream.
+            handler.terminate(&EndReason::Disconnected, &mut conn).await;
+            return Err(error);
+        }
         // The request is dropped here: its headers would hold hyper's buffer for as long as the
         // stream lasts.
         let accepted = Accepted {
