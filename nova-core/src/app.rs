@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use nova_pubsub::PubSub;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::config::Config;
+use crate::error::{Error, Result};
 use crate::forwarded::Proxies;
 use crate::layer::Layered;
 use crate::mounted::Parts;
@@ -68,6 +70,31 @@ impl Shared {
             sessions: Arc::new(sessions),
             proxies: Proxies::new(&config.server),
             tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Runs `work` in a task of its own, and gives what comes of it: that who asks is dropped with a
+    /// client does not end it.
+    ///
+    /// # Panics
+    /// If `work` does, with the same message.
+    pub(crate) fn complete<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let task = self.tasks.spawn(work.in_current_span());
+        async {
+            match task.await {
+                Ok(result) => result,
+                Err(stopped) => match stopped.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Error::internal("the app stopped before the work was done")),
+                },
+            }
         }
     }
 }

@@ -111,8 +111,8 @@ pub use origin::Origin;
 pub use plugin::{
     AccessLogFormat, AccessLogOptions, AccessLogPlugin, Algorithm, CompressionOptions,
     CompressionPlugin, CorrelationOptions, CorrelationPlugin, CorsOptions, CorsPlugin, CsrfOptions,
-    CsrfPlugin, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed, PluginInfo,
-    RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
+    CsrfPlugin, CsrfTokenPolicy, Flow, Frames, ListedPlugin, Plugin, PluginContext, PluginFailed,
+    PluginInfo, RateLimitKey, RateLimitOptions, RateLimitPlugin, RequestOptions, RequestPlugin,
     SecureHeadersOptions, SecureHeadersPlugin, TimeoutOptions, TimeoutPlugin,
 };
 pub use protocol::{

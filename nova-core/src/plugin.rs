@@ -38,7 +38,7 @@ pub(crate) use correlation::CorrelationId;
 pub use correlation::{CorrelationOptions, CorrelationPlugin};
 pub use cors::{CorsOptions, CorsPlugin};
 pub(crate) use csrf::page_context;
-pub use csrf::{CsrfOptions, CsrfPlugin};
+pub use csrf::{CsrfOptions, CsrfPlugin, CsrfTokenPolicy};
 pub use flow::Flow;
 pub use info::{ListedPlugin, PluginInfo};
 pub(crate) use list::{Chain, NamedPlugin, check_order};

@@ -14,7 +14,6 @@ use http::{Extensions, HeaderMap, Method, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use nova_pubsub::PubSub;
 use serde::de::DeserializeOwned;
-use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::bindings::Bindings;
@@ -519,16 +518,7 @@ impl Head {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.via.app.tasks.spawn(work.in_current_span());
-        async {
-            match task.await {
-                Ok(result) => result,
-                Err(stopped) => match stopped.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(Error::internal("the app stopped before the work was done")),
-                },
-            }
-        }
+        self.via.app.complete(work)
     }
 
     /// What plugins have left here for the controller, by type.

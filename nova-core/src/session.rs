@@ -84,7 +84,11 @@ const MOST_COOKIES: usize = 4;
 /// error is a lost login, and a security function that hands it on lets nobody pass.
 ///
 /// # Cancel safety
-/// A call that is dropped may have been carried out, as a whole.
+/// A call that is dropped may have been carried out, as a whole. One that ends sessions, or gives one
+/// a new id, is carried out: who has to hear of it does, though the client hangs up.
+///
+/// # Panics
+/// Those calls run in a task of their own, and so only in a tokio runtime.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -248,7 +252,7 @@ impl Session {
     /// id: who has seen the id before does not get in with it.
     ///
     /// The values stay, as those of a cart, unless they are another user's; the token of the `csrf`
-    /// plugin does not. The session may last for the whole `absolute_timeout` again. Open sockets of
+    /// plugin does not. The session may last for the whole `absolute` time again. Open sockets of
     /// who was logged in before hear of it as [`SessionsEnded`].
     ///
     /// # Errors
@@ -286,6 +290,11 @@ impl Session {
     /// 409 if the session has got another id while the request was on its way: it goes on, and the
     /// client has to ask again. And those of [all calls](Self).
     pub async fn end(&self) -> Result<()> {
+        let session = self.clone();
+        self.complete(async move { session.end_now().await }).await
+    }
+
+    async fn end_now(&self) -> Result<()> {
         let _turn = self.0.turn.lock().await;
         let live = match self.find().await? {
             Found::Live(live) => live,
@@ -323,6 +332,12 @@ impl Session {
     /// # Errors
     /// 500 if nobody has logged in to this session, and those of [all calls](Self).
     pub async fn end_others(&self) -> Result<u64> {
+        let session = self.clone();
+        let end = async move { session.end_others_now().await };
+        self.complete(end).await
+    }
+
+    async fn end_others_now(&self) -> Result<u64> {
         let live = self.live().await?;
         let Some((id, user)) = live.as_ref().and_then(|live| Some((live.id, live.user()?))) else {
             let nobody = "nobody has logged in to this session: `log_in` says who it belongs to";
@@ -340,6 +355,12 @@ impl Session {
     /// # Errors
     /// Those of [all calls](Self).
     pub async fn end_all_of(&self, user: &str) -> Result<u64> {
+        let (session, user) = (self.clone(), user.to_owned());
+        let end = async move { session.end_all_now(&user).await };
+        self.complete(end).await
+    }
+
+    async fn end_all_now(&self, user: &str) -> Result<u64> {
         let _turn = self.0.turn.lock().await;
         let is_own = matches!(self.live().await?, Some(live) if live.user() == Some(user));
         let ended = self.sessions().end_all_of(user, None).await?;
@@ -389,6 +410,12 @@ impl Session {
     }
 
     async fn renew(&self, user: Option<&str>) -> Result<()> {
+        let (session, user) = (self.clone(), user.map(str::to_owned));
+        let renew = async move { session.renew_now(user.as_deref()).await };
+        self.complete(renew).await
+    }
+
+    async fn renew_now(&self, user: Option<&str>) -> Result<()> {
         self.may_have_a_cookie("gets a new id")?;
         let _turn = self.0.turn.lock().await;
         let mut found = self.find().await?;
@@ -425,6 +452,16 @@ impl Session {
             self.sessions().end_one(id).await?;
         }
         given
+    }
+
+    /// Runs what ends sessions to its end, also when the client hangs up in the middle: else they
+    /// would have ended, and what belongs to them never heard of it.
+    async fn complete<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.0.app.complete(work).await
     }
 
     async fn live(&self) -> Result<Option<Live>> {

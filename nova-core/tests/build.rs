@@ -301,8 +301,15 @@ fn every_kind_of_mistake_around_routes_has_its_message() {
 
 #[test]
 fn a_name_for_something_else_says_what_to_do() {
-    let builder = || builder().protocol_handler("ws", "chat", Socket);
+    let builder = || {
+        let builder = builder().protocol_handler("ws", "chat", Socket);
+        builder.protocol_handler("mqtt", "chat_feed", Socket)
+    };
     for (route, expected) in [
+        (
+            r#"["/a", "chat", { protocol = "mqtt" }]"#,
+            "`chat` is a handler of the protocol `ws`: the route needs `protocol = \"ws\"`",
+        ),
         (
             r#"["/a", "chta"]"#,
             "`chat` is a handler of the protocol `ws`: add",
@@ -321,7 +328,7 @@ fn a_name_for_something_else_says_what_to_do() {
         ),
         (
             r#"["/a", "chat", { protocol = "quic" }]"#,
-            "help: the protocols are `ws` and `http`",
+            "help: the protocols are `mqtt`, `ws` and `http`",
         ),
         (
             r#"["/a", "notes::destroy"]"#,

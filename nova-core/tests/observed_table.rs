@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The lines of what was observed that are about routing, replies, errors, typed access, plugins,
-/// security, sessions and static files.
-const LINES: [&str; 50] = [
+/// security, sessions, static files and WebSockets.
+const LINES: [&str; 64] = [
     "order 1",
     "order 2",
     "order 3–5",
@@ -61,6 +61,20 @@ const LINES: [&str; 50] = [
     "bug 25",
     "bug 26",
     "bug 28",
+    "websocket 1",
+    "websocket 2",
+    "websocket 3",
+    "websocket 4",
+    "websocket 5",
+    "websocket 6",
+    "websocket 7",
+    "websocket 8",
+    "websocket 9",
+    "websocket 10",
+    "websocket 11",
+    "websocket 12",
+    "websocket 13",
+    "websocket 14",
 ];
 
 /// What is observed, what we do, and the tests, of each row.

@@ -77,7 +77,7 @@ async fn the_settings_name_the_cookie_and_say_where_it_is_sent() {
 fn what_is_no_setting_is_told_with_its_place() {
     for (line, expected) in [
         ("cookie = 'a b'", "2:10: `cookie` is wrong"),
-        ("idle_timeout = 0", "2:16: `idle_timeout` is wrong"),
+        ("idle = 0", "2:8: `idle` is wrong"),
         ("capacity = 0", "2:12: `capacity`"),
         ("secure = 'yes'", "`true`, `false` or \"auto\""),
         ("domain = 'a b'", "expected a domain"),
@@ -99,12 +99,12 @@ fn what_is_no_setting_is_told_with_its_place() {
 fn what_does_not_go_together_is_told_with_its_place_in_each_environment() {
     for (lines, expected) in [
         (
-            "absolute_timeout = '1h'",
-            "`idle_timeout` is longer than `absolute_timeout`, which is 1h",
+            "absolute = '1h'",
+            "`idle` is longer than `absolute`, which is 1h",
         ),
         (
-            "idle_timeout = '15d'",
-            "2:16: `idle_timeout` is longer than `absolute_timeout`, which is 14days",
+            "idle = '15d'",
+            "2:8: `idle` is longer than `absolute`, which is 14days",
         ),
         (
             "same_site = 'none'",

@@ -18,7 +18,8 @@ pub enum CloseReason {
         /// What the client said; empty if nothing.
         reason: String,
     },
-    /// The connection broke without a close frame.
+    /// The connection broke without a close frame, or there never was one: the client had gone before
+    /// the 101, or got another answer than that.
     Disconnected,
     /// The client broke the protocol or a limit: what it did. It was closed with 1002, 1007, 1008
     /// or 1009.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nova_core::pubsub::{Mailbox, MemberId, PubSub};
 use nova_core::{Error, Request, Result, SeenSession, SessionKey, SessionsEnded};
 
-use crate::handshake::offered;
+use crate::handshake::offered_protocols;
 use crate::sender::{self, Sender};
 
 /// How many messages may wait for a connection whose handler is busy. A burst should fit; the
@@ -34,7 +34,7 @@ impl Connection {
             client_ip: request.client_ip(),
             user: None,
             session: None,
-            offered: offered(request.headers()).collect(),
+            offered: offered_protocols(request).map(str::to_owned).collect(),
             protocol: None,
         }
     }
@@ -77,7 +77,8 @@ impl Connection {
         self.client_ip
     }
 
-    /// The sub-protocols that the client offers, in its order.
+    /// The sub-protocols that the client offers, in its order; none from `started` on. A security function
+    /// has [`offered_protocols`](crate::offered_protocols).
     pub fn offered_protocols(&self) -> impl Iterator<Item = &str> {
         self.offered.iter().map(String::as_str)
     }
@@ -97,12 +98,13 @@ impl Connection {
     /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
     /// for users who log in otherwise than by a session. Called again, it forgets the one before.
     pub fn set_user(&mut self, user: &str) {
+        self.mailbox.join(&SessionsEnded::channel_of(user)); // first: no order falls between
         if let Some(before) = self.user.replace(user.into())
+            && *before != *user
             && self.session_user() != Some(&before)
         {
             self.mailbox.leave(&SessionsEnded::channel_of(&before));
         }
-        self.mailbox.join(&SessionsEnded::channel_of(user));
     }
 
     /// The session that the connection was opened with, if the security function or `init` has asked

@@ -56,8 +56,8 @@ use crate::outcome::{Outcome, ok};
 ///
 /// # Cancel safety
 /// `init` is dropped when the client hangs up. The other callbacks run to their end; when the app
-/// stops, `handle` and `info` have 3 s for it, and `terminate` what is left of
-/// `server.shutdown_drain_timeout`.
+/// stops, they have 3 s for it, or half of what is left of `server.shutdown_drain_timeout` if that is less,
+/// and `terminate` has the rest.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no WebSocket handler",
     note = "implement `nova_ws::WebSocket` for it; it must be `Clone`, for every connection gets a clone"
@@ -127,9 +127,11 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
         Shared::Info
     }
 
-    /// Called once when the connection has ended, for whatever reason, also when `init` has said yes
-    /// and there was none: the client had gone, say, or its session had ended. Nothing can be sent any
-    /// more.
+    /// Called once when the connection has ended, for whatever reason. Nothing can be sent any more.
+    ///
+    /// It is called whenever [`init`](Self::init) has accepted, also where nothing came of it: the client
+    /// had gone, its session had ended meanwhile, it speaks none of the sub-protocols, or a plugin has
+    /// changed the 101. Then the reason is [`Disconnected`](CloseReason::Disconnected).
     fn terminate(
         &mut self,
         reason: &CloseReason,

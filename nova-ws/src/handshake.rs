@@ -20,6 +20,7 @@ pub(crate) enum Refusal {
     NoUpgrade,
     Version,
     Key,
+    Body,
     Origin,
     Protocol,
     TooMany(TooMany),
@@ -29,16 +30,12 @@ impl Refusal {
     /// What the client is told: 426 is RFC 9110 §15.5.22.
     pub(crate) fn reply(self, limits: &InForce) -> Reply {
         match self {
-            Refusal::NoUpgrade => status(426)
-                .text("this is a WebSocket: connect with `ws://`")
-                .header(header::UPGRADE, "websocket"),
-            Refusal::Version => status(426)
-                .text("the WebSocket version here is 13 (RFC 6455)")
-                .header(header::UPGRADE, "websocket")
-                .header(header::SEC_WEBSOCKET_VERSION, "13"),
+            Refusal::NoUpgrade => upgrade_required("this is a WebSocket: connect with `ws://`"),
+            Refusal::Version => upgrade_required("the WebSocket version here is 13 (RFC 6455)"),
             Refusal::Key => {
                 status(400).text("`sec-websocket-key` is the base64 of 16 bytes, and stands once")
             }
+            Refusal::Body => status(400).text("a request for a WebSocket has no body"),
             Refusal::Origin => status(403).text("WebSockets are for pages of this origin"),
             Refusal::Protocol => {
                 let spoken = limits.protocols.join("`, `");
@@ -47,6 +44,14 @@ impl Refusal {
             Refusal::TooMany(too_many) => too_many.reply(),
         }
     }
+}
+
+/// With what the client has to upgrade to (RFC 9110 §15.5.22, RFC 6455 §4.4).
+fn upgrade_required(told: &'static str) -> Reply {
+    status(426)
+        .text(told)
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
 /// The headers of the 101, or what is wrong.
@@ -59,6 +64,9 @@ pub(crate) fn accept(head: &Head, limits: &InForce) -> Result<HeaderMap, Refusal
         return Err(Refusal::Version);
     }
     let key = key(headers).ok_or(Refusal::Key)?;
+    if has_body(headers) {
+        return Err(Refusal::Body);
+    }
     if !is_welcome(head, &limits.origins) {
         return Err(Refusal::Origin);
     }
@@ -66,6 +74,12 @@ pub(crate) fn accept(head: &Head, limits: &InForce) -> Result<HeaderMap, Refusal
     accepted.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     accepted.insert(header::SEC_WEBSOCKET_ACCEPT, key);
     Ok(accepted)
+}
+
+/// Whether bytes follow that are a body to a proxy, and would be frames here (RFC 6455 §4.1 has none).
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
 /// What answers the client's key, if it sent one that is well-formed.
@@ -97,14 +111,40 @@ fn is_welcome(head: &Head, listed: &[String]) -> bool {
     origin.is_some_and(|origin| is_own(origin) || is_listed(origin))
 }
 
-/// The sub-protocols that the client offers (RFC 6455 §11.3.4).
-pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    let lists = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+/// The sub-protocols that a client offers (RFC 6455 §11.3.4), in its order; what is no name of one is
+/// left out.
+///
+/// A page can give the request that opens a socket no header of its own, but it can offer a token among the
+/// sub-protocols. This is for the security function that looks for one; `init` has
+/// [`Connection::offered_protocols`](crate::Connection::offered_protocols).
+///
+/// ```
+/// use nova_core::{Access, Request, Result};
+/// use nova_ws::offered_protocols;
+///
+/// async fn has_token(request: &mut Request) -> Result<Access> {
+///     let mut tokens = offered_protocols(request).filter_map(|name| name.strip_prefix("token."));
+///     Ok(match tokens.next() {
+///         Some("3f9d0c") => Access::granted_as("ann"),
+///         _ => Access::denied(),
+///     })
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let request = nova_core::testing::request("GET", "/ws");
+/// # let request = request.header("sec-websocket-protocol", "notes.v1, token.3f9d0c");
+/// # assert!(matches!(has_token(&mut request.build()).await, Ok(Access::GrantedAs(_))));
+/// # }
+/// ```
+pub fn offered_protocols(head: &Head) -> impl Iterator<Item = &str> {
+    let lists = head
+        .headers()
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter();
     let names = lists
         .filter_map(|list| list.to_str().ok())
         .flat_map(|list| list.split(','));
-    let names = names.map(str::trim).filter(|name| is_token(name));
-    names.map(str::to_owned)
+    names.map(str::trim).filter(|name| is_token(name))
 }
 
 /// The value of a header that stands once.

@@ -13,7 +13,8 @@ use crate::outcome::Outcome;
 
 /// The side of a [`Plugin`](nova_core::Plugin) that sees the messages of WebSockets.
 ///
-/// The plugin hands it over with [`message_hooks`]. It is registered and listed as every plugin is;
+/// The plugin hands it over with [`message_hooks`]; without an
+/// [`extension`](nova_core::Plugin::extension) that does, nobody calls its hooks. It is registered and listed as every plugin is;
 /// where the list has it, its hooks run for the connections of the group's `ws` routes, beside what its
 /// `pre_request` and `post_request` do for the request that opens one. They run in the order of the
 /// list, and see the connection as its handler does.

@@ -11,6 +11,8 @@ use crate::close::Close;
 use crate::codec;
 use crate::open::{Count, Permit, Places, TooMany};
 
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// The limits of WebSockets: `limits = { ws = { … } }` at the top of `router.toml`, in a group, or in
 /// the options of a route.
 ///
@@ -88,6 +90,16 @@ impl ProtocolLimits for WsLimits {
     const PROTOCOL: &'static str = "ws";
 
     fn check(&self) -> Result<(), String> {
+        check_bytes(&[
+            ("message_bytes", self.message_bytes),
+            ("frame_bytes", self.frame_bytes),
+            ("outgoing_bytes", self.outgoing_bytes),
+        ])?;
+        check_times(&[
+            ("idle_timeout", self.idle_timeout),
+            ("ping_interval", self.ping_interval),
+            ("pong_timeout", self.pong_timeout),
+        ])?;
         let nothing = [
             ("messages_per_second", self.messages_per_second == Some(0)),
             ("connections", self.connections == Some(0)),
@@ -116,11 +128,32 @@ impl ProtocolLimits for WsLimits {
         let mut origins = self.origins.iter().flatten();
         if let Some(origin) = origins.find(|origin| !is_origin(origin)) {
             return Err(format!(
-                "`{origin}` in `origins` is no origin: write `https://example.com`, with a port if \
-                 it has one and without a path, or `*` for all"
+                "`{origin}` in `origins` is no origin: write `https://example.com`, with a port only \
+                 if it is not the usual one and without a path, each host by itself, or `*` for all"
             ));
         }
         Ok(())
+    }
+}
+
+/// What the router file cannot say, and Rust can.
+pub(crate) fn check_bytes(limits: &[(&str, Option<usize>)]) -> Result<(), String> {
+    match limits.iter().find(|(_, bytes)| *bytes == Some(0)) {
+        Some((name, _)) => Err(format!(
+            "a `{name}` of 0 lets nothing through: leave it out for the default"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The same for times. One beyond a year is no time that a clock can be set to, as `Duration::MAX` is.
+pub(crate) fn check_times(limits: &[(&str, Option<Duration>)]) -> Result<(), String> {
+    let is_wrong = |time: Duration| time.is_zero() || time > LONGEST;
+    match limits.iter().find(|(_, time)| time.is_some_and(is_wrong)) {
+        Some((name, _)) => Err(format!(
+            "a `{name}` is above 0 and at most a year: leave it out for the default"
+        )),
+        None => Ok(()),
     }
 }
 
@@ -133,9 +166,19 @@ pub(crate) fn is_token(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte))
 }
 
+/// Whether a browser may send that as an `Origin`, in some case.
 fn is_origin(origin: &str) -> bool {
-    let authority = origin.split_once("://").map(|(_, authority)| authority);
-    origin == "*" || authority.is_some_and(|host| !host.is_empty() && !host.contains('/'))
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return origin == "*";
+    };
+    let is_usual = |port| host.ends_with(port);
+    let has_usual_port = match scheme.to_ascii_lowercase().as_str() {
+        "http" => is_usual(":80"),
+        "https" => is_usual(":443"),
+        _ => false,
+    };
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    !host.is_empty() && host.bytes().all(is_of_host) && !has_usual_port
 }
 
 /// The limits that count for a route.
@@ -246,6 +289,30 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_in_rust_is_one_that_a_file_could_have() {
+        let endless = WsLimits {
+            ping_interval: Some(Duration::MAX),
+            ..WsLimits::default()
+        };
+        let restless = WsLimits {
+            pong_timeout: Some(Duration::ZERO),
+            ..WsLimits::default()
+        };
+        let mute = WsLimits {
+            message_bytes: Some(0),
+            ..WsLimits::default()
+        };
+        for (limits, expected) in [
+            (endless, "a `ping_interval` is above 0 and at most a year"),
+            (restless, "a `pong_timeout` is above 0"),
+            (mute, "a `message_bytes` of 0 lets nothing through"),
+        ] {
+            let wrong = limits.check().unwrap_err();
+            assert!(wrong.contains(expected), "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_is_no_limit_says_what_is() {
         let wrong = |toml: &str| {
             let limits: WsLimits = toml::from_str(toml).unwrap();
@@ -257,6 +324,8 @@ mod tests {
             ("protocols = [\"a b\"]", "`a b` in `protocols` is no name"),
             ("origins = [\"example.com\"]", "write `https://example.com`"),
             ("origins = [\"https://a/b\"]", "without a path"),
+            ("origins = [\"https://*.a.example\"]", "is no origin"),
+            ("origins = [\"https://a.example:443\"]", "is no origin"),
         ] {
             assert!(wrong(toml).contains(expected), "{toml}: {}", wrong(toml));
         }

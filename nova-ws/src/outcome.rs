@@ -56,8 +56,10 @@ impl Outcome {
         self
     }
 
-    /// Sends the frames, and gives the connection's buffers back: for one that will be silent for
-    /// long after a long message. The next message takes what it needs.
+    /// Sends the frames, and gives back what the connection can: for one that will be silent for long.
+    ///
+    /// Between messages there is nothing to give back, as a connection that waits holds no buffer. Amid a
+    /// message that comes in fragments, and while frames wait for the client, it is the spare room for more.
     pub fn and_hibernate(mut self) -> Self {
         self.hibernate = true;
         self

@@ -8,6 +8,7 @@ use nova_core::{
     AppBuilder, BoxFuture, Error, Head, Opening, ProtocolHandler, ProtocolRoute, Request, Result,
     Switch,
 };
+use scopeguard::ScopeGuard;
 
 use crate::connection::Connection;
 use crate::crowd::Crowd;
@@ -165,24 +166,28 @@ impl Sockets {
             Accept::Protocol(name) => Some(name),
             Accept::Yes => None,
         };
-        let mut accepted = Accepted {
+        // The handler has said yes, so it learns that there is no connection, also where the client
+        // hangs up meanwhile.
+        let accepted = Accepted {
             handler,
             conn,
             route: Arc::clone(&self.route),
             permits,
         };
+        let mut accepted = scopeguard::guard(accepted, Accepted::end_unopened);
         let settled = self.settle(chosen, &request, &mut accepted.conn, &mut headers);
         let refused = match settled.await {
             Ok(None) => {
                 // The request is dropped here: its headers would hold hyper's buffer for as long as
                 // the connection lasts.
+                let accepted = ScopeGuard::into_inner(accepted);
                 let run = |upgraded| accepted.run(upgraded);
                 return Ok(Opening::Switch(Switch::new(headers, run)));
             }
             Ok(Some(refusal)) => Ok(Opening::Refused(refusal.reply(&self.route.limits))),
             Err(error) => Err(error),
         };
-        // The handler has said yes, so it learns that there is no connection.
+        let accepted = ScopeGuard::into_inner(accepted);
         accepted.run(Err(io::ErrorKind::NotConnected.into())).await;
         refused
     }

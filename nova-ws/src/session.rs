@@ -2,12 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, Upgraded, panic};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
 use crate::close::{Close, CloseReason};
@@ -15,6 +15,7 @@ use crate::codec;
 use crate::connection::Connection;
 use crate::end::End;
 use crate::frame::Frame;
+use crate::grace::{self, grace};
 use crate::handler::{ErasedHandler, Info, Shared};
 use crate::heartbeat::Heartbeat;
 use crate::hooks::MessageFlow;
@@ -25,8 +26,6 @@ use crate::register::Route;
 use crate::sender::{self, Control};
 use crate::wire::Wire;
 
-/// How long a callback may go on when the app stops, before it is dropped.
-const CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// How many messages are sent before the socket is looked at again.
 const MESSAGES_AT_ONCE: usize = 64;
 
@@ -40,6 +39,14 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
+    /// Tells the handler that there is no connection after all: the client has gone, or gets another
+    /// answer.
+    pub(crate) fn end_unopened(self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.run(Err(io::ErrorKind::NotConnected.into())));
+        }
+    }
+
     /// Runs the connection to its end, or tells the handler that there is none.
     pub(crate) async fn run(self, upgraded: io::Result<Upgraded>) {
         let Accepted {
@@ -111,8 +118,10 @@ impl Session<'_> {
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
         match close {
-            Some(close) => wire.close(close).await,
-            None if matches!(reason, CloseReason::Remote { .. }) => wire.see_off().await,
+            Some(close) => wire.close(close, &self.stopping).await,
+            None if matches!(reason, CloseReason::Remote { .. }) => {
+                wire.see_off(&self.stopping).await;
+            }
             None => drop(wire),
         }
         reason
@@ -335,10 +344,7 @@ async fn outcome_of(
     stopping: &Stopping,
     callback: impl Future<Output = Outcome>,
 ) -> Option<Result<Outcome, String>> {
-    let too_long = async {
-        stopping.wait().await;
-        sleep(CALLBACK_GRACE).await;
-    };
+    let too_long = grace(stopping, grace::OF_CALLBACK);
     tokio::select! {
         outcome = wire.flush_while(panic::catch(callback)) => Some(outcome),
         () = too_long => None,

@@ -8,14 +8,15 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use nova_core::Upgraded;
+use nova_core::{Stopping, Upgraded};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::close::Close;
 use crate::codec::{
     Decoder, Encoder, Limits, Message, TungsteniteDecoder, TungsteniteEncoder, Violation,
 };
+use crate::grace::grace;
 
 /// How much is read at once, into the stack: a connection that waits holds no buffer.
 const READ_BYTES: usize = 4 * 1024;
@@ -166,14 +167,18 @@ impl Wire {
     }
 
     /// Sends a close frame and sees the connection off, within a time limit.
-    pub(crate) async fn close(mut self, close: Close) {
+    pub(crate) async fn close(mut self, close: Close, stopping: &Stopping) {
         let _ = self.send(Message::Close(Some(close)));
-        self.see_off().await;
+        self.see_off(stopping).await;
     }
 
     /// Reads to the end of a connection that is closed, within a time limit.
-    pub(crate) async fn see_off(mut self) {
-        let _ = timeout(CLOSING, self.until_closed()).await;
+    pub(crate) async fn see_off(mut self, stopping: &Stopping) {
+        tokio::select! {
+            () = self.until_closed() => {}
+            () = sleep(CLOSING) => {}
+            () = grace(stopping, CLOSING) => {}
+        }
     }
 
     async fn until_closed(&mut self) {

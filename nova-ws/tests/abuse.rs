@@ -92,7 +92,7 @@ impl Fixture {
             .route(("/ws", "echo", protocol("ws")))
             .build()
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listener();
         let address = listener.local_addr().unwrap();
         let pubsub = app.pubsub().clone();
         let (stop, stopped) = oneshot::channel();
@@ -156,6 +156,13 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Takes a wave of clients at once: one that finds no place comes again after a second.
+fn listener() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket.listen(1024).unwrap()
 }
 
 struct Client(BufStream<TcpStream>);

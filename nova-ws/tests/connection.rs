@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nova_core::pubsub::{Message, PubSub};
 use nova_core::testing::TestClient;
-use nova_core::{App, Request, Result, protocol};
+use nova_core::{App, AppBuilder, Request, Result, protocol};
 use nova_ws::testing::TestSocket;
 use nova_ws::{
     Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket, ok,
@@ -54,6 +54,7 @@ impl WebSocket for Obedient {
             Some("4001") => stop_with(4001, "as you wish"),
             Some("1005") => stop_with(1005, ""),
             Some("panic") => panic!("as you wish"),
+            Some("never") => std::future::pending().await,
             Some(_) => ok(),
             None => reply(Frame::binary(frame.as_bytes().to_vec())),
         }
@@ -86,12 +87,16 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Fixture::of(App::builder())
+    }
+
+    fn of(app: AppBuilder) -> Self {
         let (sender, ended) = mpsc::unbounded_channel();
         let obedient = Obedient {
             frames: 0,
             ended: sender,
         };
-        let app = App::builder()
+        let app = app
             .websocket("obedient", obedient)
             .route(("/ws", "obedient", protocol("ws")))
             .build()
@@ -263,6 +268,26 @@ async fn a_stop_waits_a_while_for_a_callback_and_then_calls_terminate_all_the_sa
     assert_eq!(closed.await.unwrap(), Some(1001));
     assert_eq!(fixture.ended.recv().await.unwrap(), CloseReason::Shutdown);
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn terminate_is_called_in_time_though_the_client_does_not_answer_the_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nova.toml");
+    std::fs::write(&file, "[server]\nshutdown_drain_timeout = 2\n").unwrap();
+    let mut fixture = Fixture::of(App::builder().config_file(&file));
+    let _silent = fixture.socket().await;
+    let mut busy = fixture.socket().await;
+    busy.send_text("count").await;
+    busy.recv_text().await;
+    busy.send_text("never").await;
+    tokio::task::yield_now().await;
+
+    fixture.client.stop().await;
+
+    for _ in 0..2 {
+        assert_eq!(fixture.ended.try_recv(), Ok(CloseReason::Shutdown));
+    }
 }
 
 /// Joins in `init` and lets the message come before the upgrade is done.

@@ -5,15 +5,21 @@
     reason = "helpers of tests, which clippy does not know for such"
 )]
 
+use std::time::Duration;
+
 use nova_core::testing::{TestClient, TestResponse};
 use nova_core::{
     App, Environment, Error, Flow, Head, Plugin, Request, Response, Result, methods, protocol,
 };
 use nova_core::{redirect, status, text};
-use nova_ws::testing::TestSocket;
-use nova_ws::{Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, reply};
+use nova_ws::sse::{EndReason, EventSource};
+use nova_ws::testing::{TestEvents, TestSocket};
+use nova_ws::{
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, WebSocket, WsLimits, reply,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tower::util::MapResponseLayer;
 
 /// Accepts or refuses as the query says, and tells when it ends.
@@ -127,14 +133,17 @@ async fn a_handshake_that_is_none_says_what_it_misses() {
         ([("sec-websocket-key", "")], 400),
         ([("sec-websocket-key", "c2hvcnQ=")], 400),
         ([("sec-websocket-key", "no base64")], 400),
+        ([("content-length", "3")], 400),
     ] {
         let refused = handshake(&client, &changes).await;
         assert_eq!(refused.status(), expected, "{changes:?}");
         assert!(!refused.body().is_empty());
     }
-    let refused = handshake(&client, &[("sec-websocket-version", "8")]).await;
-    assert_eq!(refused.header("sec-websocket-version"), Some("13"));
-    assert_eq!(refused.header("upgrade"), Some("websocket"));
+    for change in [("sec-websocket-version", "8"), ("upgrade", "")] {
+        let refused = handshake(&client, &[change]).await;
+        assert_eq!(refused.header("sec-websocket-version"), Some("13"));
+        assert_eq!(refused.header("upgrade"), Some("websocket"));
+    }
 }
 
 #[tokio::test]
@@ -176,6 +185,79 @@ async fn init_may_refuse_with_any_reply_and_nothing_is_upgraded() {
         .unwrap_err();
     assert_eq!(refused.header("x-why"), Some("no ticket"));
     assert!(ended.try_recv().is_err(), "what never began does not end");
+}
+
+/// Logs its client out while it accepts it.
+#[derive(Clone)]
+struct LogsOut(Door);
+
+impl WebSocket for LogsOut {
+    async fn init(&mut self, request: &Request, _conn: &mut Connection) -> Result<Accept> {
+        request.session().user().await?;
+        match request.uri().query() {
+            Some("unoffered") => Ok(Accept::Protocol("b".into())),
+            _ => {
+                request.session().end_all_of("ann").await?;
+                Ok(Accept::Yes)
+            }
+        }
+    }
+
+    async fn terminate(&mut self, reason: &CloseReason, conn: &mut Connection) {
+        self.0.terminate(reason, conn).await;
+    }
+}
+
+impl EventSource for LogsOut {
+    async fn init(&mut self, request: &Request, conn: &mut Connection) -> Result<Accept> {
+        WebSocket::init(self, request, conn).await
+    }
+
+    async fn terminate(&mut self, _reason: &EndReason, conn: &mut Connection) {
+        self.0.terminate(&CloseReason::Disconnected, conn).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_accepted_hears_that_nothing_comes_of_it() {
+    let (log, mut ended) = mpsc::unbounded_channel();
+    let protocols = WsLimits {
+        protocols: Some(vec!["a".into()]),
+        connections: Some(1),
+        ..WsLimits::default()
+    };
+    let logs_out = LogsOut(Door(log));
+    let app = App::builder()
+        .websocket("door", logs_out.0.clone())
+        .websocket("logs_out", logs_out.clone())
+        .event_source("events", logs_out)
+        .route(("/speaks", "door", protocol("ws").limits(protocols)))
+        .route(("/logs_out", "logs_out", protocol("ws")))
+        .route(("/events", "events", protocol("sse")))
+        .route(("/login", |request: Request| async move {
+            request.session().log_in("ann").await
+        }));
+    let client = TestClient::new(app.build().unwrap());
+    let cookie = async || {
+        let answer = client.get("/login").await;
+        answer.header("set-cookie").unwrap().to_owned()
+    };
+
+    let mut hears = async || timeout(Duration::from_secs(5), ended.recv()).await;
+
+    let others = [("/speaks", 400, "x"), ("/logs_out?unoffered", 500, "a")];
+    for (path, expected, offered) in others.repeat(2) {
+        let request = client.get(path).header("sec-websocket-protocol", offered);
+        let refused = TestSocket::open(request).await.unwrap_err();
+        assert_eq!(refused.status(), expected, "{path}");
+        assert_eq!(hears().await, Ok(Some(CloseReason::Disconnected)));
+    }
+    let request = client.get("/logs_out").header("cookie", &cookie().await);
+    assert_eq!(TestSocket::open(request).await.unwrap_err().status(), 401);
+    assert_eq!(hears().await, Ok(Some(CloseReason::Disconnected)));
+    let request = client.get("/events").header("cookie", &cookie().await);
+    assert_eq!(TestEvents::open(request).await.unwrap_err().status(), 401);
+    assert_eq!(hears().await, Ok(Some(CloseReason::Disconnected)));
 }
 
 #[tokio::test]

@@ -29,7 +29,10 @@ impl WebSocket for Reachable {
     async fn init(&mut self, request: &Request, conn: &mut Connection) -> Result<Accept> {
         conn.join("news");
         if let Some(user) = request.header("x-user") {
-            conn.set_user(user);
+            // The last one counts, however often.
+            for user in user.split(' ') {
+                conn.set_user(user);
+            }
         } else if request.path() == "/with_session" {
             request.session().user().await?;
         }
@@ -193,6 +196,21 @@ async fn all_connections_of_a_user_can_be_closed_and_nobody_else_s() {
     assert_eq!(again.closed().await, Some(4403));
     pubsub.broadcast("news", "still", "here");
     assert_eq!(bob.recv_text().await, "published still here");
+}
+
+#[tokio::test]
+async fn a_connection_is_of_the_user_that_was_set_last() {
+    let fixture = Fixture::new();
+    let request = fixture.client.get("/ws").header("x-user", "ann bob bob");
+    let mut socket = TestSocket::open(request).await.unwrap();
+    assert_eq!(socket.recv_text().await, "bob");
+    let pubsub = fixture.client.pubsub();
+
+    let ann = Whom::User("ann".into());
+    assert_eq!(disconnect(pubsub, ann, 4000, "").members, 0);
+    let bob = Whom::User("bob".into());
+    assert_eq!(disconnect(pubsub, bob, 4001, "").members, 1);
+    assert_eq!(socket.closed().await, Some(4001));
 }
 
 #[tokio::test]

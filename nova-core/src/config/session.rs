@@ -16,7 +16,7 @@ use super::values::some_time;
 ///
 /// ```toml
 /// [session]
-/// idle_timeout = "30m"
+/// idle = "30m"
 /// [prod.session]
 /// secure = true
 /// ```
@@ -31,12 +31,12 @@ pub struct SessionConfig {
     #[serde(deserialize_with = "cookie_name")]
     pub cookie: String,
     /// A session that is not used for so long ends, up to a 120th of it earlier. It is no longer
-    /// than `absolute_timeout`. **Default:** 2 h.
+    /// than `absolute`. **Default:** 2 h.
     #[serde(deserialize_with = "some_time")]
-    pub idle_timeout: Duration,
+    pub idle: Duration,
     /// A session ends after so long, used or not; a login begins it anew. **Default:** 14 d.
     #[serde(deserialize_with = "some_time")]
-    pub absolute_timeout: Duration,
+    pub absolute: Duration,
     /// Whether browsers send the cookie by HTTPS only. **Default:**
     /// [`Auto`](SecureCookie::Auto), where the client has spoken HTTPS.
     pub secure: SecureCookie,
@@ -84,12 +84,12 @@ impl SessionConfig {
                 found.push((key, told.to_owned()));
             }
         };
-        let (idle, absolute) = (self.idle_timeout, self.absolute_timeout);
+        let (idle, absolute) = (self.idle, self.absolute);
         add(
             idle > absolute,
-            "idle_timeout",
+            "idle",
             &format!(
-                "`idle_timeout` is longer than `absolute_timeout`, which is {}: no session lives \
+                "`idle` is longer than `absolute`, which is {}: no session lives \
                  that long",
                 humantime::format_duration(absolute)
             ),

@@ -39,6 +39,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// 4. Any other, as from an old browser or a program, has to bring the token of its session: in the
 ///    header `x-csrf-token`, or in the field `_csrf_token` of a form without files.
 ///
+/// That is `token = "unsure"`. With `"always"`, everybody has to bring the token as well. With `"never"`, 4
+/// lets them pass: browsers have sent an `Origin` with every change for years, and a program cannot be
+/// tricked. That is for a login, say, which programs may call, too.
+///
 /// What is refused is a 403. A socket is opened by a `GET`: there, nova-ws compares the origin.
 ///
 /// Where the plugin runs, every view has `{{ csrf_field() }}`, a hidden field for a form, and
@@ -62,6 +66,21 @@ pub struct CsrfOptions {
     pub trusted_origins: Vec<String>,
     /// Paths that are not protected, with all below them, such as `/hooks`. **Default:** none.
     pub exclude: Vec<String>,
+    /// Who has to bring the token of the session. **Default:** [`CsrfTokenPolicy::Unsure`].
+    pub token: CsrfTokenPolicy,
+}
+
+/// Who has to bring the token of the session, of those that do not come from another site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CsrfTokenPolicy {
+    /// `"always"`: everybody.
+    Always,
+    /// `"unsure"`: who does not say where they come from.
+    #[default]
+    Unsure,
+    /// `"never"`: nobody.
+    Never,
 }
 
 /// Where a request comes from.
@@ -144,14 +163,18 @@ impl Plugin for CsrfPlugin {
             return Ok(Flow::Continue);
         }
         let refused = |why| Err(Error::new(403, why));
-        match self.source(request) {
-            Source::Own => Ok(Flow::Continue),
-            Source::Other => refused("the request comes from another site"),
-            Source::Unknown => match sent(request).await? {
-                Some(sent) if token.is(&sent) => Ok(Flow::Continue),
-                Some(_) => refused("the form is of another session: load its page again"),
-                None => refused(missing(request)),
-            },
+        match (self.source(request), self.options.token) {
+            (Source::Other, _) => refused("the request comes from another site"),
+            (Source::Own, CsrfTokenPolicy::Unsure) | (_, CsrfTokenPolicy::Never) => {
+                Ok(Flow::Continue)
+            }
+            (Source::Own, CsrfTokenPolicy::Always) | (Source::Unknown, _) => {
+                match sent(request).await? {
+                    Some(sent) if token.is(&sent) => Ok(Flow::Continue),
+                    Some(_) => refused("the form is of another session: load its page again"),
+                    None => refused(missing(request)),
+                }
+            }
         }
     }
 
@@ -186,12 +209,12 @@ impl Plugin for CsrfPlugin {
 fn missing(head: &Head) -> &'static str {
     match Kind::of(head.headers()) {
         Some(Kind::Form) => {
-            "the request does not say that it comes from this site: send its token in the header \
-             `x-csrf-token` or the field `_csrf_token`"
+            "nothing shows that the request comes from a page of this site: send its token in the \
+             header `x-csrf-token` or the field `_csrf_token`"
         }
         _ => {
-            "the request does not say that it comes from this site: send its token in the header \
-             `x-csrf-token`, as only forms without files are looked into"
+            "nothing shows that the request comes from a page of this site: send its token in the \
+             header `x-csrf-token`, as only forms without files are looked into"
         }
     }
 }

@@ -411,12 +411,19 @@ impl Registry {
         match handlers.get(name) {
             Some((handler, _)) => Some(Arc::clone(handler)),
             None => {
+                let mut others = self.handlers.iter();
+                let other = others.find(|(_, handlers)| handlers.contains_key(name));
                 let similar = nearest(name, handlers.keys().map(String::as_str));
-                let register = match self.actions.contains_key(name) {
-                    true => Some(format!(
+                let similar = similar.filter(|_| other.is_none());
+                let register = match other {
+                    Some((other, _)) => Some(format!(
+                        "`{name}` is a handler of the protocol `{other}`: the route needs \
+                         `protocol = \"{other}\"`"
+                    )),
+                    None if self.actions.contains_key(name) => Some(format!(
                         "`{name}` is an action, which answers by `http`: leave `protocol` out"
                     )),
-                    false => register,
+                    None => register,
                 };
                 errors.push(BuildError::UnknownName {
                     kind: NameKind::Handler,

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// How long a request may be under way with an id that was rotated away.
 const RETIREMENT: Duration = Duration::from_secs(60);
 
-/// A session's life is extended in steps of this part of its `idle_timeout`: a store that writes to
+/// A session's life is extended in steps of this part of its `idle`: a store that writes to
 /// a disk need not do so for every request.
 const STEPS: i64 = 120;
 
@@ -95,7 +95,7 @@ impl Sessions {
     /// Lets the session live for as long again. If that fails, it lives a little shorter.
     async fn touch(&self, live: &mut Live) {
         let ends_at = self.end(&live.data);
-        let step = millis(self.config.idle_timeout) / STEPS;
+        let step = millis(self.config.idle) / STEPS;
         if ends_at.abs_diff(live.record.ends_at) <= step.unsigned_abs() {
             return;
         }
@@ -246,13 +246,12 @@ impl Sessions {
 
     /// When a session ends that is used now.
     fn end(&self, data: &Data) -> i64 {
-        let idle = self.clock.now() + millis(self.config.idle_timeout);
+        let idle = self.clock.now() + millis(self.config.idle);
         idle.min(self.latest_end(data))
     }
 
     fn latest_end(&self, data: &Data) -> i64 {
-        data.begun
-            .saturating_add(millis(self.config.absolute_timeout))
+        data.begun.saturating_add(millis(self.config.absolute))
     }
 }
 

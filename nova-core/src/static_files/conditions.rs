@@ -51,8 +51,11 @@ impl Validators<'_> {
         {
             return Verdict::NotModified;
         }
-        // RFC 9110 §14.2: a range is for `GET` only.
-        let range = headers.get(RANGE).filter(|_| method == Method::GET);
+        // RFC 9110 §14.2: a range is for `GET` only. Two fields are none that both ends understand
+        // alike.
+        let mut ranges = headers.get_all(RANGE).iter();
+        let range = ranges.next().filter(|_| method == Method::GET);
+        let range = range.filter(|_| ranges.next().is_none());
         let if_range = headers.get(IF_RANGE);
         Verdict::Passed(range.filter(|_| if_range.is_none_or(|known| self.is_same(known))))
     }

@@ -208,6 +208,52 @@ async fn a_token_does_not_help_a_request_from_another_site() {
 }
 
 #[tokio::test]
+async fn where_the_token_is_always_wanted_the_browser_s_word_is_not_enough() {
+    let client = client_with(r#"token = "always", trusted_origins = ["https://app.example.com"]"#);
+    let (cookie, token) = form(&client).await;
+    for (name, value, with_token) in [
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "none", 200),
+        ("origin", "http://localhost", 200),
+        ("origin", "https://app.example.com", 200),
+        ("accept", "*/*", 200),
+        ("sec-fetch-site", "cross-site", 403),
+        ("origin", "https://evil.example", 403),
+    ] {
+        let post = || {
+            client
+                .post("/change")
+                .header("cookie", &cookie)
+                .header(name, value)
+        };
+        let sent = [("_csrf_token", &*token)];
+        assert_eq!(
+            status(post().form(&sent)).await,
+            with_token,
+            "{name}: {value}"
+        );
+        assert_eq!(status(post()).await, 403, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_token_is_never_wanted_only_other_sites_are_refused() {
+    let client = client_with(r#"token = "never""#);
+    for (name, value, expected) in [
+        ("accept", "*/*", 200),
+        ("origin", "http://localhost", 200),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "same-site", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("origin", "https://evil.example", 403),
+        ("origin", "null", 403),
+    ] {
+        let request = client.post("/change").header(name, value);
+        assert_eq!(status(request).await, expected, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn every_page_of_a_session_has_a_token_that_is_good() {
     let client = client();
     let (cookie, first) = form(&client).await;

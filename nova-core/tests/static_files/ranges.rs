@@ -33,6 +33,16 @@ async fn a_range_is_a_206_cut_to_the_end_of_the_file() {
 }
 
 #[tokio::test]
+async fn two_fields_with_ranges_are_none() {
+    let site = Site::new();
+    let client = site.client(|files| files);
+    let request = client.get("/assets/notes.txt").header("range", "bytes=0-3");
+    let response = request.header("range", "bytes=9-").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.text(), NOTES);
+}
+
+#[tokio::test]
 async fn bytes_that_the_file_does_not_have_are_a_416_that_tells_its_size() {
     let site = Site::new();
     for range in [

@@ -14,6 +14,7 @@ mod common;
 #[path = "../common/app.rs"]
 mod app;
 
+mod acceptance;
 mod browser;
 mod hostile;
 mod kill;

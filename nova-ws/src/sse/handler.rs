@@ -53,8 +53,8 @@ use crate::handler::{Accept, Info};
 ///
 /// # Cancel safety
 /// `init` is dropped when the client hangs up. The other callbacks run to their end; when the app
-/// stops, `started` and `info` have 3 s for it, and `terminate` what is left of
-/// `server.shutdown_drain_timeout`.
+/// stops, they have 3 s for it, or half of what is left of `server.shutdown_drain_timeout` if that is less,
+/// and `terminate` has the rest.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no source of events",
     note = "implement `nova_ws::sse::EventSource` for it; it must be `Clone`, for every client gets a clone"
@@ -105,8 +105,11 @@ pub trait EventSource: Clone + Send + Sync + 'static {
         Shared::Info
     }
 
-    /// Called once when the stream has ended, for whatever reason, also when the client had gone
-    /// before it began. Nothing can be sent any more.
+    /// Called once when the stream has ended, for whatever reason. Nothing can be sent any more.
+    ///
+    /// It is called whenever [`init`](Self::init) has accepted, also where nothing came of it: the client
+    /// had gone, or its session had ended meanwhile. Then the reason is
+    /// [`Disconnected`](EndReason::Disconnected).
     fn terminate(
         &mut self,
         reason: &EndReason,

@@ -7,6 +7,7 @@ use nova_core::deserialize::{optional_bytes, optional_duration};
 use nova_core::{ProtocolLimits, ProtocolRoute};
 use serde::Deserialize;
 
+use crate::limits::{check_bytes, check_times};
 use crate::open::{Count, Permit, Places, TooMany};
 
 /// The limits of streams of events: `limits = { sse = { … } }` at the top of `router.toml`, in a
@@ -63,6 +64,8 @@ impl ProtocolLimits for SseLimits {
     const PROTOCOL: &'static str = "sse";
 
     fn check(&self) -> Result<(), String> {
+        check_bytes(&[("outgoing_bytes", self.outgoing_bytes)])?;
+        check_times(&[("comment_interval", self.comment_interval)])?;
         let numbers = [
             ("connections", self.connections),
             ("connections_per_address", self.connections_per_address),

@@ -11,9 +11,9 @@ use nova_core::{
     BoxFuture, Error, Head, Opening, ProtocolHandler, ProtocolRoute, Reply, Request, Result,
     Streaming,
 };
+use scopeguard::ScopeGuard;
 
 use super::accept;
-use super::end::EndReason;
 use super::handler::{ErasedSource, EventSource};
 use super::limits::InForce;
 use super::outgoing::outgoing;
@@ -108,19 +108,17 @@ impl Streams {
                 return Err(io::Error::other(mistake).into()); // a 500, whose cause the log has
             }
         }
-        if let Err(error) = conn.hear_of_its_session(&request).await {
-            // The handler has said yes, so it learns that there is no stream.
-            handler.terminate(&EndReason::Disconnected, &mut conn).await;
-            return Err(error);
-        }
-        // The request is dropped here: its headers would hold hyper's buffer for as long as the
-        // stream lasts.
         let accepted = Accepted {
             handler,
             conn,
             route: Arc::clone(&self.route),
             permits,
         };
+        let mut accepted = scopeguard::guard(accepted, Accepted::end_unopened);
+        accepted.conn.hear_of_its_session(&request).await?;
+        // The request is dropped here: its headers would hold hyper's buffer for as long as the
+        // stream lasts.
+        let accepted = ScopeGuard::into_inner(accepted);
         Ok(Opening::Stream(accepted.streaming(request.method())))
     }
 }

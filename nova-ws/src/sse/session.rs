@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use nova_core::pubsub::{Message, Received};
 use nova_core::{Stopping, panic};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
 use super::end::EndReason;
@@ -20,14 +21,13 @@ use super::outgoing::{Outgoing, SendError};
 use super::retry;
 use crate::close::Close;
 use crate::connection::Connection;
+use crate::grace::{self, grace};
 use crate::handler::Info;
 use crate::open::Permit;
 use crate::sender::{self, Control};
 
 /// What nobody sees (WHATWG HTML §9.2.6), for proxies that close silent connections.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
-/// How long a callback may go on when the app stops, before it is dropped.
-const CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// How many messages are sent, and how many bytes may wait, before others have their turn.
 const MESSAGES_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 64 * 1024;
@@ -42,27 +42,39 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
+    /// Tells the handler that there is no stream after all: the client has gone, or gets another
+    /// answer.
+    pub(super) fn end_unopened(self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.end(EndReason::Disconnected));
+        }
+    }
+
     /// Runs the stream to its end; there is none if the client wants the head alone.
-    pub(super) async fn run(self, outgoing: Option<Outgoing>, stopping: Stopping) {
+    pub(super) async fn run(mut self, outgoing: Option<Outgoing>, stopping: Stopping) {
+        let reason = match outgoing {
+            Some(outgoing) => {
+                let session = Session {
+                    handler: &mut *self.handler,
+                    conn: &mut self.conn,
+                    route: &self.route,
+                    stopping,
+                    wire: Wire::new(outgoing, self.route.limits.comment_interval),
+                };
+                session.run().await
+            }
+            None => EndReason::Disconnected,
+        };
+        self.end(reason).await;
+    }
+
+    async fn end(self, reason: EndReason) {
         let Accepted {
             mut handler,
             mut conn,
             route,
             permits: _permits,
         } = self;
-        let reason = match outgoing {
-            Some(outgoing) => {
-                let session = Session {
-                    handler: &mut *handler,
-                    conn: &mut conn,
-                    route: &route,
-                    stopping,
-                    wire: Wire::new(outgoing, route.limits.comment_interval),
-                };
-                session.run().await
-            }
-            None => EndReason::Disconnected,
-        };
         conn.mailbox.leave_all();
         let (name, path) = (&*route.name, conn.path());
         debug!(route = name, path, ?reason, "a stream of events ended");
@@ -254,10 +266,7 @@ impl Wire {
         callback: impl Future<Output = Outcome>,
     ) -> Result<Result<Outcome, String>, EndReason> {
         let mut callback = pin!(panic::catch(callback));
-        let mut too_long = pin!(async {
-            stopping.wait().await;
-            sleep(CALLBACK_GRACE).await;
-        });
+        let mut too_long = pin!(grace(stopping, grace::OF_CALLBACK));
         loop {
             tokio::select! {
                 biased;

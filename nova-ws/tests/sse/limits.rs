@@ -134,19 +134,28 @@ async fn one_stream_more_to_an_address_than_the_limit_is_429() {
 }
 
 #[test]
-fn a_limit_that_lets_nobody_in_is_told_when_the_app_is_built() {
+fn a_limit_that_is_none_is_told_when_the_app_is_built() {
     let (ended, _ends) = mpsc::unbounded_channel();
-    let limits = SseLimits {
+    let nobody = SseLimits {
         connections: Some(0),
         ..SseLimits::default()
     };
-    let app = App::builder().event_source("feed", Feed(ended)).route((
-        "/",
-        "feed",
-        protocol("sse").limits(limits),
-    ));
-    let told = app.build().unwrap_err().to_string();
-
-    let expected = "the limits of `sse` are wrong: a `connections` of 0 lets nobody in";
-    assert!(told.contains(expected), "{told}");
+    let endless = SseLimits {
+        comment_interval: Some(Duration::MAX),
+        ..SseLimits::default()
+    };
+    for (limits, expected) in [
+        (nobody, "a `connections` of 0 lets nobody in"),
+        (
+            endless,
+            "a `comment_interval` is above 0 and at most a year",
+        ),
+    ] {
+        let app = App::builder()
+            .event_source("feed", Feed(ended.clone()))
+            .route(("/", "feed", protocol("sse").limits(limits)));
+        let told = app.build().unwrap_err().to_string();
+        let expected = format!("the limits of `sse` are wrong: {expected}");
+        assert!(told.contains(&expected), "{told}");
+    }
 }

@@ -137,12 +137,9 @@ fn the_defaults_have_every_setting_and_a_comment_on_each() {
     }
     // A whole file of them says nothing new, and nothing wrong.
     let config = read_all(DEFAULTS, &[]).unwrap();
+    assert_eq!(config.session.idle, Duration::from_secs(2 * 60 * 60));
     assert_eq!(
-        config.session.idle_timeout,
-        Duration::from_secs(2 * 60 * 60)
-    );
-    assert_eq!(
-        config.session.absolute_timeout,
+        config.session.absolute,
         Duration::from_secs(14 * 24 * 60 * 60)
     );
 }
