@@ -2,7 +2,9 @@
 
 mod connection;
 mod cork;
+mod first_words;
 mod framing;
+mod http2;
 mod last_words;
 mod patience;
 mod room;
@@ -111,6 +113,7 @@ impl Served {
     {
         self.life.track(connection(
             io,
+            None,
             peer,
             Arc::clone(&self.core),
             self.life.clone(),
@@ -145,6 +148,7 @@ async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
                 }
                 life.track(connection(
                     Placed::new(stream, place),
+                    None,
                     Some(peer),
                     Arc::clone(core),
                     life.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::values::{address, bytes, count, duration, head_bytes, networks, some_time};
+use super::values::{address, bytes, count, duration, head_bytes, networks, some_time, window};
 
 /// The `[server]` table of `nova.toml`: where the app listens, and its limits.
 ///
@@ -62,6 +62,17 @@ pub struct ServerConfig {
     /// **Default:** 10,000.
     #[serde(deserialize_with = "count")]
     pub connections: usize,
+    /// Whether HTTP/2 is spoken with clients that begin with its preface, on the same port as HTTP/1.1.
+    /// **Default:** `true`.
+    pub http2: bool,
+    /// The most requests at a time on one connection that speaks HTTP/2; further ones are refused, and
+    /// may be sent again. **Default:** 100.
+    #[serde(deserialize_with = "count")]
+    pub http2_streams: usize,
+    /// How many bytes of bodies may have arrived, and not been read, on one connection that speaks HTTP/2;
+    /// a quarter of them for each request. From 64 KiB to 1 GiB. **Default:** 1 MiB.
+    #[serde(deserialize_with = "window")]
+    pub http2_window: u32,
     /// How long a stopping app lets requests and sockets finish before it cuts them: integer
     /// seconds, or text such as `"2m"`; at most a year. **Default:** 15 s.
     #[serde(deserialize_with = "duration")]

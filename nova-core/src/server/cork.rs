@@ -129,6 +129,12 @@ impl<I> Cork<I> {
         self.0.received.load(Ordering::Relaxed)
     }
 
+    /// Gives back what was read before there was a cork.
+    pub(super) fn put_back(&self, bytes: &[u8]) {
+        self.0.lock().ahead.extend_from_slice(bytes);
+        self.0.count(bytes.len());
+    }
+
     /// Adds some last bytes to what is gathered.
     pub(super) fn write(&self, bytes: &[u8]) {
         let mut stream = self.0.lock();
@@ -343,6 +349,9 @@ impl<I: AsyncRead + Unpin> Stream<I> {
                 buffer.put_slice(&self.ahead[..count]);
                 self.ahead.advance(count);
                 self.cleared -= count;
+                if self.ahead.is_empty() {
+                    self.ahead = BytesMut::new(); // it is rare that there is anything
+                }
                 return Poll::Ready(Ok(()));
             }
             match self.framing.refusal() {
