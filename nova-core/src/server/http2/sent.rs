@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 use crate::response::ResponseBody;
 
@@ -19,25 +21,45 @@ use crate::response::ResponseBody;
 const PIECE: usize = 32 * 1024;
 
 /// What of an answer waits for the client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sending {
+    begun: Instant,
     /// How many pieces there are that are not written to their end.
     pieces: AtomicUsize,
-    /// How many bytes of pieces have been written.
-    written: AtomicU64,
+    /// When some of a piece was written last, or a piece was made: in milliseconds since the beginning.
+    moved: AtomicU64,
     /// Who is woken when there are no pieces any more.
     waker: AtomicWaker,
 }
 
 impl Sending {
+    pub(super) fn new() -> Self {
+        Sending {
+            begun: Instant::now(),
+            pieces: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
-    /// How many bytes were written so far, if something waits.
-    pub(super) fn waits_at(&self) -> Option<u64> {
-        let waits = self.pieces.load(Ordering::Acquire) > 0;
-        waits.then(|| self.written.load(Ordering::Relaxed))
+    /// Whether something waits.
+    pub(super) fn waits(&self) -> bool {
+        self.pieces.load(Ordering::Acquire) > 0
+    }
+
+    /// For how long nothing has moved.
+    pub(super) fn rests_for(&self) -> Duration {
+        let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        self.begun.elapsed().saturating_sub(moved)
+    }
+
+    fn moves(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_millis());
+        self.moved.store(now.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -51,6 +73,7 @@ pub(super) struct Piece {
 impl Piece {
     fn new(bytes: Bytes, sending: &Arc<Sending>) -> Self {
         sending.pieces.fetch_add(1, Ordering::Release);
+        sending.moves();
         Piece {
             bytes,
             sending: Arc::clone(sending),
@@ -69,9 +92,7 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        self.sending
-            .written
-            .fetch_add(count as u64, Ordering::Relaxed);
+        self.sending.moves();
     }
 }
 
@@ -152,7 +173,7 @@ impl Body for Sent {
         if let Length::Long { has_begun } = &mut self.length {
             *has_begun = true;
             // Whoever drives the stream is woken when nothing waits any more.
-            if matches!(polled, Poll::Ready(None)) && self.sending.waits_at().is_some() {
+            if matches!(polled, Poll::Ready(None)) && self.sending.waits() {
                 return Poll::Pending;
             }
         }

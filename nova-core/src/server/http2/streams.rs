@@ -18,7 +18,7 @@ use tracing::debug;
 
 use super::sent::Sending;
 use crate::life::Life;
-use crate::server::patience::Progress;
+use crate::server::patience::Patience;
 
 /// Runs the streams of a connection. Clones are the same.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Streams {
     /// To be called for each request, before it is executed.
     pub(super) fn begin(&self) -> Arc<Sending> {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
-        let sending = Arc::<Sending>::default();
+        let sending = Arc::new(Sending::new());
         *self.next() = Some(Arc::clone(&sending));
         sending
     }
@@ -115,27 +115,42 @@ impl Drop for Open {
 
 /// Answers one request, until the client has taken all of the answer.
 async fn drive(stream: impl Future<Output = ()>, sending: Arc<Sending>, open: Open) {
-    let mut taking = Progress::new(open.0.0.send_timeout);
-    let mut is_made = false;
-    let mut stream = pin!(stream);
+    let Inner {
+        send_timeout,
+        is_stuck,
+        waker,
+        ..
+    } = &*open.0.0;
+    let mut patience = None;
+    let mut stream = pin!(Some(stream));
     poll_fn(|context| {
         sending.register(context.waker());
-        if !is_made {
-            is_made = stream.as_mut().poll(context).is_ready();
+        if let Some(making) = stream.as_mut().as_pin_mut()
+            && making.poll(context).is_ready()
+        {
+            stream.set(None);
         }
-        let waits = sending.waits_at();
-        if taking.poll_lost(context, waits) {
-            debug!("a client does not take its answer");
-            if is_made {
-                open.0.0.is_stuck.store(true, Ordering::Release);
-                open.0.0.waker.wake();
+        if !sending.waits() {
+            patience = None;
+            return match stream.is_none() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            };
+        }
+        let patience = patience.get_or_insert_with(|| Patience::new(*send_timeout));
+        while patience.poll_lost(context).is_ready() {
+            let left = send_timeout.saturating_sub(sending.rests_for());
+            if left.is_zero() {
+                debug!("a client does not take its answer");
+                if stream.is_none() {
+                    is_stuck.store(true, Ordering::Release);
+                    waker.wake();
+                }
+                return Poll::Ready(());
             }
-            return Poll::Ready(());
+            patience.renew(left);
         }
-        match is_made && waits.is_none() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        Poll::Pending
     })
     .await;
 }
