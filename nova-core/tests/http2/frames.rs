@@ -1,5 +1,6 @@
 //! A client that sends one frame after the other, whether they make sense or not.
 
+use futures_util::FutureExt;
 use nova_core::testing::TestClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -155,6 +156,12 @@ impl Raw {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// The next frame, if it is there.
+    pub(crate) async fn ready(&mut self) -> Option<Vec<Got>> {
+        tokio::task::yield_now().await;
+        self.next().now_or_never().flatten()
     }
 
     /// All that comes until the connection ends, in order. The clock is to be paused, unless the end is near.

@@ -55,7 +55,9 @@ async fn an_action_sees_no_difference_but_the_version() {
     let mut sender = sender(&client).await;
     let mut request = get("/seen?a=b");
     for cookie in ["a=1", "b=2"] {
-        request.headers_mut().append("cookie", cookie.parse().unwrap());
+        request
+            .headers_mut()
+            .append("cookie", cookie.parse().unwrap());
     }
 
     let seen = answer(&mut sender, request).await;
@@ -88,7 +90,9 @@ async fn a_long_answer_and_a_long_request_arrive_whole() {
     assert_eq!(long.headers()["content-length"], "10000000");
     assert_eq!(long.body().len(), 10_000_000);
 
-    let request = http::Request::post("http://localhost/length").body(()).unwrap();
+    let request = http::Request::post("http://localhost/length")
+        .body(())
+        .unwrap();
     let (response, mut body) = sender.send_request(request, false).unwrap();
     body.send_data(vec![0; 2_000_000].into(), true).unwrap();
     let told = collect(response.await.unwrap().into_body()).await.unwrap();
@@ -147,7 +151,9 @@ async fn a_body_that_breaks_off_is_a_reset_of_its_stream_alone() {
     let mut sender = sender(&client).await;
 
     let (response, _) = sender.send_request(get("/broken"), true).unwrap();
-    let error = collect(response.await.unwrap().into_body()).await.unwrap_err();
+    let error = collect(response.await.unwrap().into_body())
+        .await
+        .unwrap_err();
     assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
     assert_eq!(answer(&mut sender, get("/")).await.status(), 200);
 }
@@ -196,7 +202,11 @@ async fn events_come_one_by_one_over_one_connection() {
         let source = second.lock().unwrap().take().unwrap();
         let chunks = stream::unfold(source, |mut source| async {
             let mut room = [0; 16];
-            let count = source.read(&mut room).await.ok().filter(|count| *count > 0)?;
+            let count = source
+                .read(&mut room)
+                .await
+                .ok()
+                .filter(|count| *count > 0)?;
             let chunk = Bytes::copy_from_slice(&room[..count]);
             Some((Ok::<_, Error>(chunk), source))
         });
@@ -232,7 +242,9 @@ impl Plugin for OfTheConnection {
 
 #[tokio::test]
 async fn an_answer_says_nothing_of_the_connection() {
-    let app = App::builder().plugin("of_the_connection", OfTheConnection).global_plugins(["of_the_connection"]);
+    let app = App::builder()
+        .plugin("of_the_connection", OfTheConnection)
+        .global_plugins(["of_the_connection"]);
     let app = app.route(("/", |_: Request| async { text("hello") }));
     let client = TestClient::new(app.build().unwrap());
 

@@ -197,8 +197,13 @@ async fn who_does_not_read_at_all_is_cut() {
 async fn pings_do_not_keep_an_idle_connection() {
     let client = client().await;
     let mut raw = Raw::open(&client).await;
-    raw.send(&frame(HEADERS, END_HEADERS | 1, 1, &request_block("GET", "/", &[])))
-        .await;
+    raw.send(&frame(
+        HEADERS,
+        END_HEADERS | 1,
+        1,
+        &request_block("GET", "/", &[]),
+    ))
+    .await;
     raw.until(&Got::End(1)).await;
     let start = Instant::now();
     loop {

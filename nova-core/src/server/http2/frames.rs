@@ -25,7 +25,6 @@ const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// RFC 9113 §7.
-const NO_ERROR: u32 = 0;
 const PROTOCOL_ERROR: u32 = 1;
 pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
 
@@ -254,13 +253,10 @@ impl Leaving {
                 continue;
             };
             match (head.kind, &self.head[HEAD..]) {
-                (RST_STREAM, &[a, b, c, d]) => {
-                    // One that takes back nothing is for a body that nobody waits for.
-                    if u32::from_be_bytes([a, b, c, d]) != NO_ERROR {
-                        allowance.reset();
-                    }
-                }
-                (RST_STREAM, _) => continue,
+                (RST_STREAM, []) => continue,
+                // NO_ERROR: the body behind an early answer is not waited for.
+                (RST_STREAM, [0, 0, 0, 0]) => {}
+                (RST_STREAM, _) => allowance.reset(),
                 (HEADERS, _) => allowance.answer(),
                 (DATA, _) => allowance.data(),
                 _ => {}

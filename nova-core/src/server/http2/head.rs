@@ -37,7 +37,11 @@ pub(super) fn received<B>(
     }
     host(&mut request)?;
     let is_known = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
-    if request.uri().scheme().is_some_and(|scheme| !is_known(scheme)) {
+    if request
+        .uri()
+        .scheme()
+        .is_some_and(|scheme| !is_known(scheme))
+    {
         return Err(StatusCode::BAD_REQUEST);
     }
     if request.method() != Method::CONNECT {
@@ -70,7 +74,10 @@ fn host<B>(request: &mut Request<B>) -> Result<(), StatusCode> {
         _ if more.is_some() => false,
         (Some(authority), Some(host)) => {
             is_host(host.as_bytes())
-                && authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+                && authority
+                    .as_str()
+                    .as_bytes()
+                    .eq_ignore_ascii_case(host.as_bytes())
         }
         (Some(authority), None) => is_host(authority.as_str().as_bytes()),
         (None, Some(host)) => is_host(host.as_bytes()),
@@ -160,7 +167,12 @@ mod tests {
             ("GET", "ftp://a/", &[], 400),
             ("GET", "*", &[("host", "a")], 400),
             ("GET", "http://a/", &[("expect", "200-ok")], 417),
-            ("GET", "http://a/", &[("a", ""), ("a", ""), ("a", ""), ("a", "")], 431),
+            (
+                "GET",
+                "http://a/",
+                &[("a", ""), ("a", ""), ("a", ""), ("a", "")],
+                431,
+            ),
         ] {
             let refused = taken(method, uri, fields).unwrap_err();
             assert_eq!(refused, status, "{method} {uri} {fields:?}");
