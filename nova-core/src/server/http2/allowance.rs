@@ -88,9 +88,9 @@ mod tests {
 
         assert_eq!(floods(&mut allowance, Allowance::control), 1001);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(floods(&mut allowance, Allowance::reset), 11);
+        assert_eq!(floods(&mut allowance, Allowance::reset), 10);
         tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(floods(&mut allowance, Allowance::reset), 90);
+        assert_eq!(floods(&mut allowance, Allowance::reset), 100);
     }
 
     #[tokio::test(start_paused = true)]
