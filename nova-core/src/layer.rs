@@ -24,6 +24,7 @@ use crate::app::{App, Core};
 use crate::body::ArrivingBody;
 use crate::life::Life;
 use crate::panic;
+use crate::peer::Peer;
 use crate::pipeline::Received;
 use crate::protocol::BoxFuture;
 use crate::request::Via;
@@ -152,7 +153,7 @@ pub(crate) enum Entered {
 
 impl Core {
     /// The way in for requests that come from `peer`.
-    pub(crate) fn via(&self, peer: Option<SocketAddr>) -> Arc<Via> {
+    pub(crate) fn via(&self, peer: Peer) -> Arc<Via> {
         Arc::new(Via {
             app: Arc::clone(&self.shared),
             peer,
@@ -171,7 +172,7 @@ impl Core {
         };
         let mut request = request.map(Into::into);
         let extensions = request.extensions_mut();
-        if let Some(peer) = via.peer {
+        if let Some(peer) = via.peer.address() {
             extensions.insert(peer);
         }
         extensions.insert(Entry {
@@ -264,7 +265,11 @@ where
         let AppService { core, life, .. } = self.clone();
         let peer = request.extensions().get::<SocketAddr>().copied();
         let under_way = life.request();
-        let entered = core.enter(request.map(ArrivingBody::new), &core.via(peer), &life);
+        let entered = core.enter(
+            request.map(ArrivingBody::new),
+            &core.via(peer.into()),
+            &life,
+        );
         Box::pin(async move {
             let _under_way = under_way;
             Ok(match entered {

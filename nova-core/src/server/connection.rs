@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,6 +23,7 @@ use crate::app::Core;
 use crate::config::ServerConfig;
 use crate::layer::Entered;
 use crate::life::Life;
+use crate::peer::Peer;
 use crate::request::Via;
 
 /// The room that hyper has beside a head.
@@ -39,7 +39,7 @@ struct Connection {
     under_way: Arc<UnderWay>,
 }
 
-pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
+pub(super) async fn connection<I>(io: I, peer: Peer, core: Arc<Core>, life: Life)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
