@@ -31,6 +31,7 @@ use crate::request::Via;
 use crate::response::{self, Response, ResponseBody};
 use crate::serve_error::ServeError;
 use crate::server::Served;
+use crate::server::health::Probe;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -148,6 +149,7 @@ fn failed(why: &str) -> Response {
 /// it.
 pub(crate) enum Entered {
     App(Received),
+    /// The layers, or what asks how the app is.
     Layers(BoxFuture<'static, Response>),
 }
 
@@ -160,13 +162,23 @@ impl Core {
         })
     }
 
-    /// Takes in a request from outside, through the layers if there are any.
+    /// Takes in a request from outside: through the layers if there are any, and past all of the app if
+    /// it asks how the app is.
     pub(crate) fn enter<B: Into<ArrivingBody>>(
         self: &Arc<Self>,
         request: Request<B>,
         via: &Arc<Via>,
         life: &Life,
     ) -> Entered {
+        if self.config.server.health
+            && let Some(probe) = Probe::of(request.uri().path())
+        {
+            let (core, life) = (Arc::clone(self), life.clone());
+            let method = request.method().clone();
+            return Entered::Layers(Box::pin(async move {
+                core.health.answer(probe, &method, &life).await
+            }));
+        }
         let Some(layers) = &self.layers else {
             return Entered::App(self.receive(request, Arc::clone(via)));
         };

@@ -37,7 +37,7 @@ use crate::server::{Inherited, Listeners};
 ///
 /// It makes the runtime, writes the log to standard error unless the program has installed a
 /// subscriber of its own, calls `app`, listens where `server.listen` says, and prints the URL to
-/// standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets are
+/// standard error. SIGTERM or Ctrl-C stop it, after `server.shutdown_delay`: no new connections, requests finish, sockets are
 /// closed, services stop in reverse order. A second one ends it at once.
 ///
 /// SIGHUP reads the router file and the views again; in `dev`, so does saving one of them. What has
@@ -125,6 +125,10 @@ async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
     let mut reloading = std::pin::pin!(Reloading::of(&app.core).run(log, reloads));
     announce(&listeners, config, log);
 
+    let stopping = match config.server.shutdown_delay {
+        Duration::ZERO => "stopping".to_owned(),
+        delay => format!("stopping in {}", humantime::format_duration(delay)),
+    };
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let served = app.serve(listeners, async {
@@ -136,7 +140,7 @@ async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
             ended = &mut served => return outcome(ended, log),
             signal = signals.next() => match signal {
                 Signal::Stop(name) => {
-                    info!("{name}: stopping");
+                    info!("{name}: {stopping}");
                     break;
                 }
                 // When one waits already, it stands for this one too.

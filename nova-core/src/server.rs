@@ -3,6 +3,7 @@
 mod connection;
 mod cork;
 mod framing;
+pub(crate) mod health;
 mod last_words;
 mod listen;
 mod patience;
@@ -35,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl App {
     /// Serves the app on a listener, or on several, until `stop` resolves or a service fails for good, and then
-    /// stops it: requests finish, sockets are closed, plugins and then services stop in reverse order.
+    /// stops it: `/health/ready` says so, after `server.shutdown_delay` nobody connects any more, requests finish, sockets are closed, plugins and then services stop in reverse order.
     ///
     /// [`run`](crate::run) does this and more; this is for programs that have a runtime already.
     ///
@@ -52,10 +53,20 @@ impl App {
         let mut listeners = listeners.into();
         let mut served = Served::start(self);
         let mut stop = pin!(stop);
+        let (life, delay) = (
+            served.life.clone(),
+            served.core.config.server.shutdown_delay,
+        );
+        let leaving = async {
+            stop.as_mut().await;
+            // The load balancer has to see it before nobody can connect any more.
+            life.leave();
+            sleep(delay).await;
+        };
         let outcome = match served.begin_plugins() {
             Err(failed) => Err(failed.into()),
             Ok(()) => tokio::select! {
-                () = &mut stop => Ok(()),
+                () = leaving => Ok(()),
                 failed = served.services.failure() => Err(failed.into()),
                 () = accept(&mut listeners, &served.core, &served.life) => Ok(()),
             },
@@ -76,7 +87,11 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(app: App) -> Self {
-        let services = Supervisor::start(app.services, &app.core.shared.pubsub);
+        let services = Supervisor::start(
+            app.services,
+            &app.core.shared.pubsub,
+            &app.core.health.restarting,
+        );
         Served {
             life: Life::new(app.core.shared.tasks.clone()),
             core: app.core,

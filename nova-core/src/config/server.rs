@@ -69,6 +69,19 @@ pub struct ServerConfig {
     /// **Default:** 10,000.
     #[serde(deserialize_with = "count")]
     pub connections: usize,
+    /// Whether `/health/live` and `/health/ready` are answered, in place of what routes say: whether the
+    /// process answers, and whether it should get requests, 503 with what is not ready: that it stops,
+    /// the services that wait to start again, and the checks of [`AppBuilder::ready`](crate::AppBuilder::ready).
+    /// Plugins, sessions and the log know nothing of these. **Default:** `false`.
+    pub health: bool,
+    /// How long a check of [`AppBuilder::ready`](crate::AppBuilder::ready) may take; then it has failed.
+    /// **Default:** 1 s.
+    #[serde(deserialize_with = "some_time")]
+    pub health_timeout: Duration,
+    /// How long an app that is told to stop goes on as before, while `/health/ready` says that it is not
+    /// ready: what a load balancer takes to notice. **Default:** 0 s.
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_delay: Duration,
     /// How long a stopping app lets requests and sockets finish before it cuts them: integer
     /// seconds, or text such as `"2m"`; at most a year. **Default:** 15 s.
     #[serde(deserialize_with = "duration")]

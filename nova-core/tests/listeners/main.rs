@@ -1,4 +1,5 @@
-//! Where an app listens: addresses, Unix sockets, sockets that it was started with.
+//! Where an app listens: addresses, Unix sockets, sockets that it was started with; and how it tells that it
+//! is well.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,6 +8,7 @@
 #![cfg(unix)]
 
 mod bind;
+mod health;
 mod process;
 mod sockets;
 

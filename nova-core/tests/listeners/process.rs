@@ -69,10 +69,14 @@ impl Process {
         panic!("the app ended and did not say `{text}`, but {passed:#?}");
     }
 
-    fn stop(mut self) {
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.unwrap().success());
+    }
+
+    fn stop(mut self) {
+        self.signal("TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 }
@@ -143,4 +147,25 @@ fn a_socket_that_does_not_listen_is_told_with_what_to_do() {
     assert_eq!(told, ": it does not listen");
     app.wait_for("`ListenStream=` in the `.socket` unit, without `Accept=yes`");
     assert_eq!(app.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_second_signal_ends_a_delayed_stop_at_once_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.sock");
+    let nothing = TcpListener::bind("127.0.0.1:0").unwrap(); // it is not told of
+    let variables = format!(
+        "NOVA_SERVER__LISTEN=unix:{} NOVA_SERVER__SHUTDOWN_DELAY=1h",
+        file.display()
+    );
+    let mut app = Process::start(nothing, &variables);
+    app.wait_for("listening on unix:");
+    app.signal("TERM");
+    app.wait_for("SIGTERM: stopping in 1h");
+    assert_eq!(ask(UnixStream::connect(&file).unwrap(), "/"), "hello");
+    app.signal("INT");
+
+    app.wait_for("error: SIGINT again: not waiting any longer");
+    assert_eq!(app.child.wait().unwrap().code(), Some(1));
+    assert!(!file.exists());
 }
