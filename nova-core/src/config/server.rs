@@ -61,7 +61,7 @@ pub struct ServerConfig {
     pub send_timeout: Duration,
     /// How long an answer is still worked on, without a byte that leaves, after the client has closed
     /// its side of the connection. It may still read, or it may have gone: nobody can tell until
-    /// something is sent. **Default:** 30 s.
+    /// something is sent. A stream of events ends at once. **Default:** 5 s.
     #[serde(deserialize_with = "duration")]
     pub half_closed_timeout: Duration,
     /// The most connections at a time, sockets included; further ones wait in the system's queue until

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
-use super::cork::{Cork, HeldBack, cork};
+use super::cork::{HeldBack, Standing, cork};
 use super::framing::Limits;
 use super::last_words::{last_words, linger};
 use super::patience::{Patience, Progress};
@@ -25,6 +25,7 @@ use crate::layer::Entered;
 use crate::life::Life;
 use crate::peer::Peer;
 use crate::request::Via;
+use crate::response::Response;
 
 /// The room that hyper has beside a head.
 const MORE: usize = 8 * 1024;
@@ -79,6 +80,9 @@ where
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
+            if is_events(&response) {
+                under_way.begin_events();
+            }
             Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
@@ -91,7 +95,7 @@ where
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less.
-    // `half_close`, and `poll_hung_up` for what it gives up: hyper looks for a client that has hung up
+    // `half_close`, and `poll_standing` for what it gives up: hyper looks for a client that has hung up
     // as soon as it has a request, and makes a buffer of 8 KiB to do so, since the request still has the
     // last one. Most answers are ready before there is anything to look for.
     // `writev` is for long bodies, and costs short ones a queue.
@@ -122,24 +126,22 @@ where
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
         let is_busy = under_way.is_busy();
-        // A client that has closed its side may still read, and there is no way to know.
-        let has_hung_up = is_busy && cork.poll_hung_up(context)?.is_ready();
-        if answering.poll_lost(context, has_hung_up.then(|| cork.sent())) {
-            return Poll::Ready(Err("the client has hung up before its answer".into()));
-        }
-        let is_released = match cork.poll_release(context) {
-            Poll::Ready(released) => released.map(|()| true)?,
-            Poll::Pending => false,
-        };
-        let is_full = (is_busy || !is_released) && cork.is_full();
-        if taking.poll_lost(context, is_full.then(|| cork.sent())) {
+        let standing = cork.poll_standing(context, is_busy)?;
+        let is_full = standing.is_full && (is_busy || !standing.is_released);
+        if taking.poll_lost(context, is_full.then_some(standing.sent)) {
             return Poll::Ready(Ok(End::Unread));
         }
-        if !is_released {
+        // A client that has closed its side may still read, and there is no way to know but to send.
+        let is_in_doubt = is_busy && standing.has_hung_up && !is_full;
+        let is_gone = is_in_doubt && under_way.sends_events();
+        if answering.poll_lost(context, is_in_doubt.then_some(standing.sent)) || is_gone {
+            return Poll::Ready(Err("the client has hung up before its answer".into()));
+        }
+        if !standing.is_released {
             waiting.put_off();
             return Poll::Pending;
         }
-        match cork.held_back() {
+        match standing.held_back {
             Some(HeldBack::Refused(status)) if !is_busy => {
                 return Poll::Ready(Ok(End::Refused(status)));
             }
@@ -149,7 +151,7 @@ where
             }
             _ => {}
         }
-        waiting.poll(context, under_way, &cork).map(Ok)
+        waiting.poll(context, under_way, &standing).map(Ok)
     })
     .await;
     let last_status = match ended {
@@ -167,6 +169,18 @@ where
     let removed = poll_fn(|context| cork.poll_remove(context)).await;
     ended?;
     Ok(removed?)
+}
+
+/// Whether the answer is one that does not end by itself, to a client that is one no longer when it has
+/// closed its side.
+#[inline]
+fn is_events(response: &Response) -> bool {
+    let is_events = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
+    response.body().whole_length().is_none()
+        && response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(is_events)
 }
 
 /// How a connection ends.
@@ -213,11 +227,11 @@ impl<'c> Waiting<'c> {
     }
 
     /// To be called after each poll of hyper, when all is written.
-    fn poll<I>(
+    fn poll(
         &mut self,
         context: &mut Context<'_>,
         under_way: &UnderWay,
-        cork: &Cork<I>,
+        standing: &Standing,
     ) -> Poll<End> {
         if under_way.is_busy() {
             self.since = None;
@@ -225,11 +239,11 @@ impl<'c> Waiting<'c> {
         }
         if self.since != Some(under_way.begun()) {
             self.since = Some(under_way.begun());
-            self.received = cork.received();
+            self.received = standing.received;
             self.in_a_head = false;
             self.patience.renew(self.config.keep_alive_timeout);
         }
-        if !self.in_a_head && cork.received() > self.received {
+        if !self.in_a_head && standing.received > self.received {
             self.in_a_head = true;
             self.patience.renew(self.config.head_timeout);
         }

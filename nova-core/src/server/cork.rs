@@ -13,7 +13,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -47,14 +47,14 @@ pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
             ahead: BytesMut::new(),
             cleared: 0,
             framing: Framing::new(limits),
+            received: 0,
             sent: 0,
             is_full: false,
             is_behind: false,
+            is_held_back: false,
             has_hung_up: false,
         }),
         is_corked: AtomicBool::new(true),
-        received: AtomicU64::new(0),
-        is_held_back: AtomicBool::new(false),
     });
     (Corked(Arc::clone(&shared)), Cork(shared))
 }
@@ -71,10 +71,6 @@ struct Shared<I> {
     stream: Mutex<Stream<I>>,
     /// Whether the mode is `Corked`, for a look without the lock.
     is_corked: AtomicBool,
-    /// How many bytes were read. The task that has the stream counts and looks.
-    received: AtomicU64,
-    /// Whether hyper has asked for more than the framing lets through, for a look without the lock.
-    is_held_back: AtomicBool,
 }
 
 struct Stream<I> {
@@ -94,14 +90,35 @@ struct Stream<I> {
     /// How many bytes of `ahead` may go on.
     cleared: usize,
     framing: Framing,
+    /// How many bytes were read.
+    received: u64,
     /// How many bytes have left.
     sent: u64,
     /// Whether the client has to read before more can leave.
     is_full: bool,
     /// Whether hyper has more to write than there was room for.
     is_behind: bool,
+    /// Whether hyper has asked for more than the framing lets through.
+    is_held_back: bool,
     /// Whether the client has closed its side.
     has_hung_up: bool,
+}
+
+/// How a connection stands after a poll of hyper.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// How many bytes have arrived.
+    pub(super) received: u64,
+    /// How many bytes the client has taken.
+    pub(super) sent: u64,
+    /// Whether all that was written has left.
+    pub(super) is_released: bool,
+    /// Whether the client has to take something before more can leave.
+    pub(super) is_full: bool,
+    /// Whether the client has closed its side, as far as somebody has looked.
+    pub(super) has_hung_up: bool,
+    /// What keeps hyper from reading the next request, if anything does and hyper has written all.
+    pub(super) held_back: Option<HeldBack>,
 }
 
 /// What keeps hyper from reading on.
@@ -124,11 +141,6 @@ enum Mode {
 }
 
 impl<I> Cork<I> {
-    /// How many bytes have arrived so far.
-    pub(super) fn received(&self) -> u64 {
-        self.0.received.load(Ordering::Relaxed)
-    }
-
     /// Adds some last bytes to what is gathered.
     pub(super) fn write(&self, bytes: &[u8]) {
         let mut stream = self.0.lock();
@@ -136,65 +148,44 @@ impl<I> Cork<I> {
         stream.unflushed = true;
     }
 
-    /// What keeps hyper from reading the next request, if anything does and hyper has written all.
-    pub(super) fn held_back(&self) -> Option<HeldBack> {
-        if !self.0.is_held_back.load(Ordering::Relaxed) {
-            return None;
-        }
-        let stream = self.0.lock();
-        if stream.is_behind {
-            return None;
-        }
-        match stream.framing.refusal() {
-            None => Some(HeldBack::Switch),
-            Some(Refusal::Head(status)) => Some(HeldBack::Refused(status)),
-            Some(Refusal::Body) => None,
-        }
-    }
-
     /// The protocol was not switched: hyper may read the next request. To be followed by a poll of hyper.
     pub(super) fn stay(&self) {
-        self.0.is_held_back.store(false, Ordering::Relaxed);
-        self.0.lock().framing.stay();
-    }
-
-    /// Whether the client has to take something before more can leave.
-    pub(super) fn is_full(&self) -> bool {
-        self.0.lock().is_full
-    }
-
-    /// How many bytes the client has taken.
-    pub(super) fn sent(&self) -> u64 {
-        self.0.lock().sent
+        let mut stream = self.0.lock();
+        stream.is_held_back = false;
+        stream.framing.stay();
     }
 }
 
-impl<I: AsyncRead + Unpin> Cork<I> {
-    /// Ready when the client has closed its side, or with an error the connection. The only way to know is to read: what comes instead is for who
-    /// reads next, and then nobody looks any further. To be called while hyper waits for an answer.
-    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl<I: AsyncRead + AsyncWrite + Unpin> Cork<I> {
+    /// Writes what is gathered, and says how the connection stands. To be called after each poll of hyper.
+    /// While it waits for an answer (`is_busy`), this also looks whether the client is still there.
+    ///
+    /// # Errors
+    /// The stream's own.
+    pub(super) fn poll_standing(
+        &self,
+        context: &mut Context<'_>,
+        is_busy: bool,
+    ) -> io::Result<Standing> {
         let mut stream = self.0.lock();
-        if stream.has_hung_up {
-            return Poll::Ready(Ok(()));
+        if is_busy {
+            stream.look_ahead(context)?;
         }
-        if !stream.ahead.is_empty() {
-            return Poll::Pending;
-        }
-        let mut room = [0; AHEAD];
-        let mut buffer = ReadBuf::new(&mut room);
-        match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
-                stream.ahead.extend_from_slice(buffer.filled());
-                self.0.count(buffer.filled().len());
-                context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
-                Poll::Pending
-            }
-            Ok(()) => {
-                stream.has_hung_up = true;
-                Poll::Ready(Ok(()))
-            }
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        let is_released = match stream.poll_release(context) {
+            Poll::Ready(released) => released.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        Ok(Standing {
+            received: stream.received,
+            sent: stream.sent,
+            is_released,
+            is_full: stream.is_full,
+            has_hung_up: stream.has_hung_up,
+            held_back: match stream.is_held_back && !stream.is_behind {
+                true => stream.held_back(),
+                false => None,
+            },
+        })
     }
 }
 
@@ -221,11 +212,6 @@ impl<I: AsyncWrite + Unpin> Cork<I> {
         let mut stream = self.0.lock();
         ready!(stream.poll_release(context))?;
         Pin::new(&mut stream.io).poll_shutdown(context)
-    }
-
-    /// Writes what is gathered. To be called after each poll of the connection.
-    pub(super) fn poll_release(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().poll_release(context)
     }
 
     /// Writes what is gathered, and from then on nothing is. To be called when the connection has
@@ -298,13 +284,44 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
     }
 }
 
+impl<I> Stream<I> {
+    fn held_back(&self) -> Option<HeldBack> {
+        match self.framing.refusal() {
+            None => Some(HeldBack::Switch),
+            Some(Refusal::Head(status)) => Some(HeldBack::Refused(status)),
+            Some(Refusal::Body) => None,
+        }
+    }
+}
+
 impl<I: AsyncRead + Unpin> Stream<I> {
+    /// Whether the client has closed its side, which only reading tells: what comes instead is for who reads
+    /// next, and then nobody looks any further.
+    fn look_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.has_hung_up || !self.ahead.is_empty() {
+            return Ok(());
+        }
+        let mut room = [0; AHEAD];
+        let mut buffer = ReadBuf::new(&mut room);
+        if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+            read?;
+            match buffer.filled() {
+                [] => self.has_hung_up = true,
+                some => {
+                    self.ahead.extend_from_slice(some);
+                    self.received += some.len() as u64;
+                    context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Gives hyper what the framing lets through, and all to whom has the stream after hyper.
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-        shared: &Shared<I>,
     ) -> Poll<io::Result<()>> {
         if self.mode != Mode::Corked {
             let count = self.ahead.len().min(buffer.remaining());
@@ -318,11 +335,9 @@ impl<I: AsyncRead + Unpin> Stream<I> {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
             let fresh = &buffer.filled()[before..];
-            shared.count(fresh.len());
+            self.received += fresh.len() as u64;
             if fresh.is_empty() {
                 self.has_hung_up = true;
-            }
-            if fresh.is_empty() {
                 return Poll::Ready(Ok(()));
             }
             let cleared = self.framing.clear(fresh);
@@ -352,13 +367,13 @@ impl<I: AsyncRead + Unpin> Stream<I> {
                     return Poll::Ready(Err(broken));
                 }
                 Some(Refusal::Head(_)) => {
-                    shared.is_held_back.store(true, Ordering::Relaxed);
+                    self.is_held_back = true;
                     return Poll::Pending; // the connection's task looks after each poll
                 }
                 None => {}
             }
             if self.framing.is_held() && !self.ahead.is_empty() {
-                shared.is_held_back.store(true, Ordering::Relaxed);
+                self.is_held_back = true;
                 return Poll::Pending;
             }
             if self.has_hung_up {
@@ -371,7 +386,7 @@ impl<I: AsyncRead + Unpin> Stream<I> {
                 &mut self.ahead
             ))? {
                 0 => self.has_hung_up = true,
-                count => shared.count(count),
+                count => self.received += count as u64,
             }
         }
     }
@@ -383,7 +398,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.lock().poll_read(context, buffer, &self.0)
+        self.0.lock().poll_read(context, buffer)
     }
 }
 
@@ -454,12 +469,6 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
 }
 
 impl<I> Shared<I> {
-    /// More bytes were read.
-    fn count(&self, more: usize) {
-        let received = self.received.load(Ordering::Relaxed) + more as u64;
-        self.received.store(received, Ordering::Relaxed);
-    }
-
     /// A panic in `I` leaves nothing half-done that matters.
     fn lock(&self) -> MutexGuard<'_, Stream<I>> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)

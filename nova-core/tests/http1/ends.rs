@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use nova_core::testing::TestClient;
+use nova_core::{App, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::{app, statuses};
@@ -34,6 +35,69 @@ async fn a_client_that_has_closed_its_side_is_not_worked_for_for_ever() {
 
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
     assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_closed_its_side_has_as_much_time_to_read_as_others() {
+    let client = TestClient::new(app("").unwrap());
+    let mut stream = client.connect();
+    stream
+        .write_all(b"GET /long HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    stream.shutdown().await.unwrap();
+    sleep(Duration::from_secs(50)).await;
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).await.unwrap();
+
+    assert!(received.len() > 10_000_000, "{} bytes", received.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_events_ends_when_its_client_closes_its_side_and_others_go_on_for_a_while() {
+    for (path, seconds) in [("/events", 0), ("/stream", 5)] {
+        let client = TestClient::new(app("").unwrap());
+        let mut stream = client.connect();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
+        let start = Instant::now();
+        stream.shutdown().await.unwrap();
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await.unwrap();
+
+        assert!(!rest.ends_with("0\r\n\r\n"), "it is whole: {rest}");
+        assert_eq!(start.elapsed().as_secs(), seconds, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_resets_its_connection_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (began, mut beginnings) = mpsc::unbounded_channel();
+    let wait = move |_: Request| {
+        let (ended, end) = oneshot::channel::<()>();
+        began.send(end).unwrap();
+        async move {
+            let _ended = ended;
+            std::future::pending::<()>().await;
+        }
+    };
+    let app = App::builder().route(("/", wait)).build().unwrap();
+    let served = tokio::spawn(app.serve(listener, std::future::pending()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let end = beginnings.recv().await.unwrap();
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+
+    let ended = tokio::time::timeout(Duration::from_secs(4), end).await;
+    assert!(ended.unwrap().is_err(), "the action is dropped");
+    served.abort();
 }
 
 #[tokio::test(start_paused = true)]

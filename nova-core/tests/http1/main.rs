@@ -14,12 +14,18 @@ mod smuggling;
 
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt, stream};
 use nova_core::testing::TestClient;
 use nova_core::{App, Request, Result, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn length(mut request: Request) -> Result<String> {
     Ok(format!("{} bytes", request.body().await?.len()))
+}
+
+/// It begins, and then nothing more comes of it.
+fn endless() -> impl Stream<Item = Result<&'static str>> + Send {
+    stream::iter([Ok("first")]).chain(stream::pending())
 }
 
 fn app(settings: &str) -> Result<App, String> {
@@ -32,13 +38,19 @@ fn app(settings: &str) -> Result<App, String> {
         .action("length", length)
         .action("long", |_| async { text("x".repeat(10_000_000)) })
         .action("slow", |_| async {
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            tokio::time::sleep(Duration::from_secs(4)).await;
             text("slow")
+        })
+        .action("stream", |_| async { nova_core::stream(endless()) })
+        .action("events", |_| async {
+            nova_core::stream(endless()).content_type("text/event-stream")
         })
         .route(("/", "hello"))
         .route(("/length", "length"))
         .route(("/long", "long"))
-        .route(("/slow", "slow"));
+        .route(("/slow", "slow"))
+        .route(("/stream", "stream"))
+        .route(("/events", "events"));
     app.build().map_err(|errors| errors.to_string())
 }
 
