@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::server::Corked;
+use crate::server::{Corked, Placed};
 use crate::stopping::Stopping;
 
 /// The raw connection after a switch of protocols.
@@ -43,7 +43,7 @@ impl Upgraded {
     /// The connection is closed when the future is dropped.
     pub async fn into_tcp(self) -> Result<UpgradedTcp, Upgraded> {
         let Upgraded { io, stopping } = self;
-        match io.into_inner().downcast::<TokioIo<Corked<TcpStream>>>() {
+        match io.into_inner().downcast::<TokioIo<Corked<Placed<TcpStream>>>>() {
             Ok(parts) => {
                 let (stream, ahead) = parts.io.into_inner().into_inner().await;
                 Ok(UpgradedTcp {
@@ -60,19 +60,19 @@ impl Upgraded {
 /// A TCP connection after a switch of protocols: see [`Upgraded::into_tcp`].
 #[derive(Debug)]
 pub struct UpgradedTcp {
-    stream: TcpStream,
+    stream: Placed<TcpStream>,
     read: Bytes,
 }
 
 impl UpgradedTcp {
     /// The connection.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.stream.get_ref()
     }
 
     /// The connection, to be read and written.
     pub fn stream_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        self.stream.get_mut()
     }
 
     /// What has been read of it already, behind the request, and comes before anything else. The second
