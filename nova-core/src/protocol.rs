@@ -143,10 +143,9 @@ impl Switch {
         }
     }
 
-    pub(crate) async fn run(mut self, upgraded: io::Result<Upgraded>) {
-        if let Some(run) = self.run.take() {
-            run(upgraded).await;
-        }
+    /// What runs on the connection; it is there.
+    pub(crate) fn run(mut self, upgraded: io::Result<Upgraded>) -> Option<BoxFuture<'static, ()>> {
+        self.run.take().map(|run| run(upgraded))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The life of one connection after the upgrade.
 
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use nova_core::pubsub::Message;
@@ -118,7 +119,7 @@ struct Session<'a> {
 impl Session<'_> {
     async fn talk(&mut self, upgraded: Upgraded, outlet: Arc<Outlet>) -> CloseReason {
         let _in_crowd = self.route.crowd.enter();
-        let mut wire = Wire::new(upgraded, outlet, self.route.limits.codec).await;
+        let mut wire = Box::pin(Wire::new(upgraded, outlet, self.route.limits.codec)).await;
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.membership.leave_all(); // a connection that is closing is no member any more
         match close {
@@ -133,7 +134,8 @@ impl Session<'_> {
     }
 
     async fn until_end(&mut self, wire: &mut Wire) -> End {
-        if let Err(end) = self.started(wire).await {
+        // What runs now and then is behind a pointer: a connection has no room for it while it waits.
+        if let Err(end) = Box::pin(self.started(wire)).await {
             return end;
         }
         // When the turn of this connection comes, once the app stops.
@@ -154,7 +156,7 @@ impl Session<'_> {
                 next = wire.next_or_arrived() => match next {
                     Ok(Some(message)) => {
                         self.heartbeat.heard();
-                        self.read(wire, message).await
+                        Box::pin(self.read(wire, message)).await
                     }
                     Ok(None) => Ok(()),
                     Err(error) => Err(error.into()),
@@ -179,7 +181,7 @@ impl Session<'_> {
             let outcome = handler.started(conn).await;
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("started", wire, outcome)
     }
 
@@ -213,7 +215,7 @@ impl Session<'_> {
             None => {}
         }
         if message.is_direct() {
-            return self.info(wire, Info::Sent(message)).await;
+            return Box::pin(self.info(wire, Info::Sent(message))).await;
         }
         match &*self.handler.shared(&message) {
             Made::Frame(encoded) => {
@@ -221,7 +223,7 @@ impl Session<'_> {
                 Ok(wire.send_encoded(encoded)?)
             }
             Made::Nothing => Ok(()),
-            Made::Info => self.info(wire, Info::Published(message)).await,
+            Made::Info => Box::pin(self.info(wire, Info::Published(message))).await,
         }
     }
 
@@ -237,7 +239,7 @@ impl Session<'_> {
             let outcome = handler.info(info, conn).await;
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("info", wire, outcome)
     }
 
@@ -262,7 +264,7 @@ impl Session<'_> {
                     let outcome = handler.ping(payload, conn).await;
                     route.hooks.post_message(outcome, conn).await
                 };
-                let outcome = outcome_of(wire, stopping, callback).await;
+                let outcome = outcome_of(wire, stopping, pin!(callback)).await;
                 self.answer("ping", wire, outcome)
             }
             codec::Message::Pong(_) => Ok(()),
@@ -289,7 +291,7 @@ impl Session<'_> {
             };
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("handle", wire, outcome)
     }
 
@@ -350,7 +352,7 @@ impl Session<'_> {
 async fn outcome_of(
     wire: &mut Wire,
     stopping: &Stopping,
-    callback: impl Future<Output = Outcome>,
+    callback: Pin<&mut (dyn Future<Output = Outcome> + Send)>,
 ) -> Option<Result<Outcome, String>> {
     let too_long = grace(stopping, grace::OF_CALLBACK);
     tokio::select! {

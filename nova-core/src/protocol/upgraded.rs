@@ -43,7 +43,10 @@ impl Upgraded {
     /// The connection is closed when the future is dropped.
     pub async fn into_tcp(self) -> Result<UpgradedTcp, Upgraded> {
         let Upgraded { io, stopping } = self;
-        match io.into_inner().downcast::<TokioIo<Corked<Placed<TcpStream>>>>() {
+        match io
+            .into_inner()
+            .downcast::<TokioIo<Corked<Placed<TcpStream>>>>()
+        {
             Ok(parts) => {
                 let (stream, ahead) = parts.io.into_inner().into_inner().await;
                 Ok(UpgradedTcp {
