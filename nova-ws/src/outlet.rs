@@ -243,13 +243,10 @@ impl State {
         let mut bytes = run.bytes;
         let is_first = self.waiting.is_empty();
         if is_first {
-            match self.io.as_ref().map(|io| io.try_write(bytes)) {
-                Some(Ok(written)) => {
-                    self.written += written as u64;
-                    bytes = &bytes[written..];
-                }
-                // The task sees it for itself.
-                Some(Err(_)) | None => {}
+            // An error is seen by the connection's task for itself.
+            if let Some(Ok(written)) = self.io.as_ref().map(|io| io.try_write(bytes)) {
+                self.written += written as u64;
+                bytes = &bytes[written..];
             }
             if bytes.is_empty() {
                 return false;
