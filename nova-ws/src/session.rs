@@ -140,19 +140,31 @@ impl Session<'_> {
         }
         // When the turn of this connection comes, once the app stops.
         let mut leaves: Option<Instant> = None;
+        // These two wait for as long as the connection lasts: to begin anew for each message costs more
+        // than some messages do.
+        let stopping = self.stopping.clone();
+        let mut stop = pin!(stopping.wait());
+        let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
             }
+            // Also while a client never stops to talk.
+            if leaves.is_some_and(|leaves| leaves <= Instant::now()) {
+                return self.shutdown();
+            }
             let due = self.heartbeat.due(wire);
+            let due = leaves.map_or(due, |leaves| leaves.min(due));
+            if alarm.deadline() != due {
+                alarm.as_mut().reset(due);
+            }
             let step = tokio::select! {
                 biased;
-                () = self.stopping.wait(), if leaves.is_none() => {
+                () = &mut stop, if leaves.is_none() => {
                     let turn = self.route.crowd.turn(self.stopping.time_left());
                     leaves = Some(Instant::now() + turn);
                     Ok(())
                 }
-                () = sleep_until(leaves.unwrap_or(due)), if leaves.is_some() => Err(self.shutdown()),
                 next = wire.next_or_arrived() => match next {
                     Ok(Some(message)) => {
                         self.heartbeat.heard();
@@ -161,7 +173,7 @@ impl Session<'_> {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error.into()),
                 },
-                () = sleep_until(due) => self.heartbeat.beat(wire),
+                () = &mut alarm => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {
                 return end;
@@ -356,6 +368,7 @@ async fn outcome_of(
 ) -> Option<Result<Outcome, String>> {
     let too_long = grace(stopping, grace::OF_CALLBACK);
     tokio::select! {
+        biased; // most callbacks wait for nothing
         outcome = wire.flush_while(panic::catch(callback)) => Some(outcome),
         () = too_long => None,
     }
