@@ -1,5 +1,7 @@
 //! Who has switched protocols can have the TCP connection itself.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::sync::Arc;
 
 use http::HeaderMap;

@@ -1,5 +1,7 @@
 //! What shards write to TCP connections, which they do past the connections' tasks.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use futures_util::{SinkExt, StreamExt};
 use nova_core::pubsub::{Message, PubSub};
 use nova_core::{App, Request, Result, protocol};

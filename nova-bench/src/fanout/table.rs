@@ -28,6 +28,9 @@ pub(crate) struct Flood {
     pub(crate) busy: f64,
 }
 
+/// Of the floods of a turn, one.
+type Which = fn(&Figures) -> Flood;
+
 /// The turns of each server.
 pub(crate) struct Table(Vec<(&'static str, Vec<Figures>)>);
 
@@ -42,7 +45,7 @@ impl Table {
 
     /// Prints medians: absolute, then as the issue has them, shares of the ceilings.
     pub(crate) fn print(&self) {
-        let floods: [(&str, fn(&Figures) -> Flood); 4] = [
+        let floods: [(&str, Which); 4] = [
             ("1,000 W=1", |all| all.few_one),
             ("1,000 W=8", |all| all.few_eight),
             ("10,000 W=1", |all| all.many_one),
