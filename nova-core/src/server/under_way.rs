@@ -94,6 +94,10 @@ impl LastPart {
             })),
         }
     }
+
+    pub(super) fn is_long(&self) -> bool {
+        matches!(self, LastPart::Long(_))
+    }
 }
 
 impl Long {
