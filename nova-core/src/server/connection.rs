@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
@@ -79,11 +80,10 @@ where
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
-            let response = response.map(|body| LastPart::new(body, under_way));
-            if response.body().is_long() && are_events(response.headers()) {
+            if response.body().is_flowing() && are_events(response.headers()) {
                 under_way.begin_events();
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
     let config = &core.config.server;
@@ -114,8 +114,7 @@ where
 
     let mut hyper = pin!(hyper);
     let mut waiting = Waiting::new(config);
-    let mut taking = Progress::new(config.send_timeout);
-    let mut answering = Progress::new(config.half_closed_timeout);
+    let mut progress = Progress::default();
     let mut is_finishing = false;
     let ended: Result<End, Failure> = poll_fn(|context| {
         if !is_finishing && stop.poll(context).is_ready() {
@@ -128,14 +127,18 @@ where
         let is_busy = under_way.is_busy();
         let standing = cork.poll_standing(context, is_busy)?;
         let is_full = standing.is_full && (is_busy || !standing.is_released);
-        if taking.poll_lost(context, is_full.then_some(standing.sent)) {
-            return Poll::Ready(Ok(End::Unread));
-        }
         // A client that has closed its side may still read, and there is no way to know but to send.
-        let is_in_doubt = is_busy && standing.has_hung_up && !is_full;
-        let is_gone = is_in_doubt && under_way.sends_events();
-        if answering.poll_lost(context, is_in_doubt.then_some(standing.sent)) || is_gone {
-            return Poll::Ready(Err("the client has hung up before its answer".into()));
+        let limit = match is_busy && standing.has_hung_up {
+            _ if is_full => Some(config.send_timeout),
+            true if under_way.sends_events() => Some(Duration::ZERO),
+            true => Some(config.half_closed_timeout),
+            false => None,
+        };
+        if progress.poll_lost(context, limit.map(|limit| (limit, standing.sent))) {
+            return Poll::Ready(match is_full {
+                true => Ok(End::Unread),
+                false => Err("the client has hung up before its answer".into()),
+            });
         }
         if !standing.is_released {
             waiting.put_off();

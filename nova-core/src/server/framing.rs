@@ -71,6 +71,7 @@ impl Framing {
         cleared
     }
 
+    #[inline(always)] // for the first look at what was read, which is the only one of most requests
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Head => self.head(bytes),

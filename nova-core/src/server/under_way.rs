@@ -94,10 +94,6 @@ impl LastPart {
             })),
         }
     }
-
-    pub(super) fn is_long(&self) -> bool {
-        matches!(self, LastPart::Long(_))
-    }
 }
 
 impl Long {

@@ -129,6 +129,13 @@ impl RequestLine {
     fn judge(line: &[u8]) -> Result<Self, Status> {
         // hyper refuses other versions.
         let (rest, version) = line.split_last_chunk().ok_or(400u16)?;
+        let is_old = version == b" HTTP/1.0";
+        if rest.starts_with(b"GET /") || rest.starts_with(b"POST /") {
+            return Ok(RequestLine {
+                is_old,
+                is_connect: false,
+            });
+        }
         // Methods are short.
         let end = rest.iter().position(|byte| *byte == b' ').ok_or(400u16)?;
         let (method, target) = (&rest[..end], &rest[end + 1..]);
@@ -140,10 +147,7 @@ impl RequestLine {
             _ => is_connect || is_absolute(target),
         };
         match is_target {
-            true => Ok(RequestLine {
-                is_old: version == b" HTTP/1.0",
-                is_connect,
-            }),
+            true => Ok(RequestLine { is_old, is_connect }),
             false => Err(400),
         }
     }
