@@ -12,8 +12,8 @@ mod head;
 use memchr::memchr;
 
 use chunks::{Chunks, NoChunk};
-pub(super) use head::Limits;
 use head::{Body, Heads};
+pub(super) use head::{Limits, is_host};
 
 /// Why a connection gets no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,38 +64,33 @@ impl Patience {
 }
 
 /// A limit on a wait in which a number stands still, for what is rare: the timer is made when it begins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
-    /// With the limit and the number since it began.
-    waiting: Option<((Duration, u64), Patience)>,
+    limit: Duration,
+    waiting: Option<(u64, Patience)>,
 }
 
 impl Progress {
-    /// Whether the wait has taken longer than its limit, with this number; `None` where nothing is waited for.
-    #[inline]
-    pub(super) fn poll_lost(
-        &mut self,
-        context: &mut Context<'_>,
-        wait: Option<(Duration, u64)>,
-    ) -> bool {
-        match wait {
-            Some(wait) => self.poll_wait(context, wait),
-            None => {
-                self.waiting = None;
-                false
-            }
+    pub(super) fn new(limit: Duration) -> Self {
+        Progress {
+            limit,
+            waiting: None,
         }
     }
 
-    fn poll_wait(&mut self, context: &mut Context<'_>, wait: (Duration, u64)) -> bool {
-        if wait.0.is_zero() {
-            return true;
-        }
-        let begin = || (wait, Patience::new(wait.0));
-        let (since, patience) = self.waiting.get_or_insert_with(begin);
-        if *since != wait {
-            *since = wait;
-            patience.renew(wait.0);
+    /// Whether the wait has taken too long; `None` where nothing is waited for.
+    #[inline]
+    pub(super) fn poll_lost(&mut self, context: &mut Context<'_>, number: Option<u64>) -> bool {
+        let Some(number) = number else {
+            self.waiting = None;
+            return false;
+        };
+        let (since, patience) = self
+            .waiting
+            .get_or_insert_with(|| (number, Patience::new(self.limit)));
+        if *since != number {
+            *since = number;
+            patience.renew(self.limit);
         }
         patience.poll_lost(context).is_ready()
     }

@@ -318,7 +318,7 @@ fn is_absolute(target: &[u8]) -> bool {
 
 /// A host that is not empty, with or without a port (RFC 9110 §7.2).
 #[inline]
-fn is_host(host: &[u8]) -> bool {
+pub(in crate::server) fn is_host(host: &[u8]) -> bool {
     // Without a way out in the middle, this takes half as long.
     let is_usual = |name: &[u8]| {
         name.iter()
