@@ -6,8 +6,11 @@
 //! each attack meets.
 
 mod allowance;
+mod arriving;
 mod frames;
 mod head;
+mod leaving;
+mod outline;
 mod sent;
 mod streams;
 mod watched;

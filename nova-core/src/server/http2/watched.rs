@@ -17,7 +17,9 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use super::allowance::Allowance;
-use super::frames::{Arriving, Leaving, go_away};
+use super::arriving::Arriving;
+use super::frames::go_away;
+use super::leaving::Leaving;
 
 /// How many bytes are read at once behind what is held back, at most.
 const AHEAD: usize = 4 * 1024;
@@ -198,9 +200,12 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         if let Poll::Ready(Ok(count)) = polled {
             self.sent += count as u64;
             let mut left = count;
+            let receiving = &mut self.arriving.receiving;
             for slice in slices {
                 let written = slice.len().min(left);
-                self.leaving.pass(&slice[..written], &mut self.allowance);
+                let written_of = &slice[..written];
+                self.leaving
+                    .pass(written_of, &mut self.allowance, receiving);
                 left -= written;
             }
         }
