@@ -23,9 +23,10 @@ use super::leaving::Leaving;
 
 /// How many bytes are read at once behind what is held back, at most.
 const AHEAD: usize = 4 * 1024;
-/// How long a client that is refused is listened to, and how much it may say. A connection that is closed with
-/// unread bytes is reset, and then the client may lose what it was told.
+/// How long a client that is refused is listened to. A connection that is closed with unread bytes is reset, and
+/// then the client may lose what it was told.
 const LINGER: Duration = Duration::from_secs(1);
+/// How much of what it says is read at once and thrown away.
 const DISCARDED: usize = 1024 * 1024;
 
 /// The stream, of which `ahead` was read already.
