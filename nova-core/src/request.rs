@@ -24,6 +24,7 @@ use crate::forwarded::Client;
 use crate::mounted::Parts as AppParts;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
+use crate::peer::Peer;
 use crate::plugin::CorrelationId;
 use crate::response::headers;
 use crate::router::Router;
@@ -76,7 +77,7 @@ pub struct Head {
 #[derive(Debug)]
 pub(crate) struct Via {
     pub(crate) app: Arc<Shared>,
-    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer: Peer,
 }
 
 impl Request {
@@ -302,13 +303,14 @@ impl Head {
         cookies::sent(&self.headers)
     }
 
-    /// The address of the other end of the connection; `None` for a connection in memory. Behind
-    /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
+    /// The address of the other end of the connection; `None` for a Unix socket, and for
+    /// a connection in memory. Behind a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.via.peer
+        self.via.peer.address()
     }
 
-    /// The address of the client, as far as it is sure; `None` for a connection in memory.
+    /// The address of the client, as far as it is sure; `None` for a connection in memory, and for
+    /// one by a Unix socket whose proxy is not trusted or says nothing.
     ///
     /// It is that of the [`peer`](Self::peer), unless that is one of the
     /// [`trusted_proxies`](crate::ServerConfig::trusted_proxies): those are asked. The
@@ -316,7 +318,7 @@ impl Head {
     /// proxy, and the first address that is no trusted proxy is the client's. What is malformed,
     /// or no address, ends the way at the proxy that has written it.
     pub fn client_ip(&self) -> Option<IpAddr> {
-        Some(self.client()?.ip)
+        self.client().ip
     }
 
     /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
@@ -333,12 +335,11 @@ impl Head {
 
     /// Whether the [`scheme`](Self::scheme) is `https`.
     pub fn is_secure(&self) -> bool {
-        self.client().is_some_and(|client| client.is_secure)
+        self.client().is_secure
     }
 
-    fn client(&self) -> Option<Client> {
-        let peer = self.via.peer?.ip();
-        Some(self.via.app.proxies.client(peer, &self.headers))
+    fn client(&self) -> Client {
+        self.via.app.proxies.client(self.via.peer, &self.headers)
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;

@@ -1,57 +1,9 @@
 //! The kinds of values that settings have.
 
-use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
-
-pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    struct Address;
-    impl Visitor<'_> for Address {
-        type Value = SocketAddr;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an IP address with a port, such as \"127.0.0.1:8080\"")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<SocketAddr, E> {
-            text.parse()
-                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-        }
-    }
-    deserializer.deserialize_str(Address)
-}
-
-/// A list of networks; an address is a network of one.
-pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    struct Network;
-    impl Visitor<'_> for Network {
-        type Value = IpNet;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an IP address or a network, such as \"127.0.0.1\" or \"10.0.0.0/8\"")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<IpNet, E> {
-            let one = text.parse::<IpAddr>().map(IpNet::from);
-            one.or_else(|_| text.parse())
-                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-        }
-    }
-
-    struct One(IpNet);
-    impl<'de> Deserialize<'de> for One {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_str(Network).map(One)
-        }
-    }
-
-    let networks = Vec::<One>::deserialize(deserializer)?;
-    Ok(networks.into_iter().map(|One(network)| network).collect())
-}
 
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     struct Bytes;
@@ -86,6 +38,26 @@ pub(super) fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u
 pub(super) fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let bytes = number(deserializer, 64 * 1024..=1024 * 1024 * 1024)?;
     Ok(u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
+/// Permissions, as `chmod` has them.
+pub(super) fn permissions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    struct Octal;
+    impl Visitor<'_> for Octal {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("permissions as octal text, such as \"660\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u32, E> {
+            u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o777)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+    deserializer.deserialize_str(Octal)
 }
 
 fn number<'de, D: Deserializer<'de>>(

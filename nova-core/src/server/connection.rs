@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -27,6 +26,7 @@ use crate::app::Core;
 use crate::config::ServerConfig;
 use crate::layer::Entered;
 use crate::life::Life;
+use crate::peer::Peer;
 use crate::request::Via;
 use crate::response::Response;
 
@@ -48,7 +48,7 @@ struct Connection {
 pub(super) async fn connection<I>(
     mut io: I,
     known: Option<Spoken>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     core: Arc<Core>,
     life: Life,
 ) where

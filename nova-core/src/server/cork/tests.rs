@@ -91,7 +91,7 @@ async fn sixteen_pipelined_answers_leave_in_one_write() {
     let (counted, writes) = counted(theirs);
     let requests = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(16);
     client.write_all(&requests).await.unwrap();
-    served.connect(counted, None);
+    served.connect(counted, crate::peer::Peer::Unknown);
     let mut answers = Vec::with_capacity(64 * 1024);
     client.read_buf(&mut answers).await.unwrap();
 
