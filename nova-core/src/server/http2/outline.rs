@@ -216,12 +216,12 @@ impl<'b> Text<'b> {
             while count <= 32
                 && let Some(byte) = bytes.next()
             {
-                bits = bits << 8 | u64::from(*byte);
+                bits = (bits << 8) | u64::from(*byte);
                 count += 8;
             }
             let window = match count {
                 32.. => bits >> (count - 32),
-                _ => bits << (32 - count) | (1 << (32 - count)) - 1,
+                _ => (bits << (32 - count)) | ((1 << (32 - count)) - 1),
             } & u64::from(u32::MAX);
             // What is left is ones, the beginning of the longest code.
             match ENDS.iter().find(|(_, end)| window < *end) {
