@@ -73,7 +73,13 @@ pub(super) async fn connection<I>(
         }
         Ok(Some(Spoken::Http2)) => {
             let via = core.via(peer);
-            Box::pin(http2::serve(io, beginning, core, via, life)).await
+            life.clone().track_counted(|counted| async move {
+                let ended = http2::serve(io, beginning, core, via, life, counted);
+                if let Err(error) = ended.await {
+                    debug!(?peer, "a connection ended: {error}");
+                }
+            });
+            Ok(())
         }
         Err(error) => Err(error.into()),
     };

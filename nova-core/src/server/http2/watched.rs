@@ -17,13 +17,16 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use super::allowance::Allowance;
-use super::frames::{Arriving, Leaving, go_away};
+use super::arriving::Arriving;
+use super::frames::go_away;
+use super::leaving::Leaving;
 
 /// How many bytes are read at once behind what is held back, at most.
 const AHEAD: usize = 4 * 1024;
-/// How long a client that is refused is listened to, and how much it may say. A connection that is closed with
-/// unread bytes is reset, and then the client may lose what it was told.
+/// How long a client that is refused is listened to. A connection that is closed with unread bytes is reset, and
+/// then the client may lose what it was told.
 const LINGER: Duration = Duration::from_secs(1);
+/// How much of what it says is read at once and thrown away.
 const DISCARDED: usize = 1024 * 1024;
 
 /// The stream, of which `ahead` was read already.
@@ -198,9 +201,12 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         if let Poll::Ready(Ok(count)) = polled {
             self.sent += count as u64;
             let mut left = count;
+            let receiving = &mut self.arriving.receiving;
             for slice in slices {
                 let written = slice.len().min(left);
-                self.leaving.pass(&slice[..written], &mut self.allowance);
+                let written_of = &slice[..written];
+                self.leaving
+                    .pass(written_of, &mut self.allowance, receiving);
                 left -= written;
             }
         }
