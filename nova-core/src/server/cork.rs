@@ -251,7 +251,10 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         self.gathered.clear();
         self.gathered.shrink_to(KEPT);
         self.written = 0;
-        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        // TLS has a buffer of its own, which a client may let stand full as well.
+        let flushed = Pin::new(&mut self.io).poll_flush(context);
+        self.is_full = flushed.is_pending();
+        ready!(flushed)?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
     }

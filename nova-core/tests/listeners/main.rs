@@ -11,6 +11,8 @@ mod bind;
 mod health;
 mod process;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::path::Path;
 
