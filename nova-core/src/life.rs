@@ -70,6 +70,11 @@ impl Life {
         self.requests.spawn(until(self.cut.clone(), connection));
     }
 
+    /// Runs one of the requests of a connection, beside it and until it ends.
+    pub(crate) fn track_stream(&self, stream: impl Future<Output = ()> + Send + 'static) {
+        self.requests.spawn(stream);
+    }
+
     /// Holds up the end of the app as long as it is held, for a request that some other server takes.
     pub(crate) fn request(&self) -> TaskTrackerToken {
         self.requests.token()

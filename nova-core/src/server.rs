@@ -2,8 +2,10 @@
 
 mod connection;
 mod cork;
+mod first_words;
 mod framing;
 pub(crate) mod health;
+mod http2;
 mod last_words;
 mod listen;
 mod patience;
@@ -154,7 +156,9 @@ async fn secure_connection(
         () = stopping.wait() => return,
     };
     match accepted {
-        Ok(Ok(Some(stream))) => connection(stream, Peer::Tls(peer), core, life).await,
+        Ok(Ok(Some((stream, spoken)))) => {
+            connection(stream, Some(spoken), Peer::Tls(peer), core, life).await;
+        }
         Ok(Ok(None)) => debug!(%peer, "a client has spoken HTTP to a port for HTTPS"),
         Ok(Err(error)) => debug!(%peer, "no handshake: {error}"),
         Err(_) => debug!(%peer, "no handshake in {limit:?}"),
@@ -165,7 +169,7 @@ fn connect<I>(io: I, peer: Peer, core: &Arc<Core>, life: &Life)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    life.track(connection(io, peer, Arc::clone(core), life.clone()));
+    life.track(connection(io, None, peer, Arc::clone(core), life.clone()));
 }
 
 async fn accept(listeners: &mut Listeners, core: &Arc<Core>, life: &Life) {

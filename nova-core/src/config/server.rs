@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::listen::{ListenAddress, addresses};
 use super::proxies::TrustedProxy;
 use super::tls::{self, NEEDS_TLS, TlsConfig};
-use super::values::{bytes, count, duration, head_bytes, permissions, some_time};
+use super::values::{bytes, count, duration, head_bytes, permissions, some_time, window};
 use crate::origin::Origin;
 
 /// The `[server]` table of `nova.toml`: where the app listens, and its limits.
@@ -70,6 +70,17 @@ pub struct ServerConfig {
     /// **Default:** 10,000.
     #[serde(deserialize_with = "count")]
     pub connections: usize,
+    /// Whether HTTP/2 is spoken with clients that begin with its preface, on the same port as HTTP/1.1.
+    /// **Default:** `true`.
+    pub http2: bool,
+    /// The most requests at a time on one connection that speaks HTTP/2; further ones are refused, and
+    /// may be sent again. **Default:** 100.
+    #[serde(deserialize_with = "count")]
+    pub http2_streams: usize,
+    /// How many bytes of bodies may have arrived, and not been read, on one connection that speaks HTTP/2;
+    /// a quarter of them for each request. From 64 KiB to 1 GiB. **Default:** 1 MiB.
+    #[serde(deserialize_with = "window")]
+    pub http2_window: u32,
     /// Whether `/health/live` and `/health/ready` are answered, in place of what routes say: whether the
     /// process answers, and whether it should get requests, 503 with what is not ready: that it stops,
     /// the services that wait to start again, and the checks of [`AppBuilder::ready`](crate::AppBuilder::ready).

@@ -34,6 +34,12 @@ pub(super) fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u
     number(deserializer, 8 * 1024..=16 * 1024 * 1024)
 }
 
+/// A window of HTTP/2, whose largest is 2 GiB (RFC 9113 §6.9.1).
+pub(super) fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let bytes = number(deserializer, 64 * 1024..=1024 * 1024 * 1024)?;
+    Ok(u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
 /// Permissions, as `chmod` has them.
 pub(super) fn permissions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     struct Octal;

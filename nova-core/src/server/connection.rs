@@ -1,4 +1,5 @@
-//! One connection that speaks HTTP: hyper, corked, until the client or the app ends it.
+//! One connection that speaks HTTP: hyper, corked, until the client or the app ends it. What begins as
+//! HTTP/2 is in `http2.rs`.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -15,7 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::cork::{HeldBack, Standing, cork};
+use super::first_words::{Beginning, Spoken};
 use super::framing::Limits;
+use super::http2;
 use super::last_words::{last_words, linger};
 use super::patience::{Patience, Progress};
 use super::under_way::{LastPart, UnderWay};
@@ -30,7 +33,7 @@ use crate::response::Response;
 /// The room that hyper has beside a head.
 const MORE: usize = 8 * 1024;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
 /// What the requests of a connection share.
 struct Connection {
@@ -40,26 +43,55 @@ struct Connection {
     under_way: Arc<UnderWay>,
 }
 
-pub(super) async fn connection<I>(io: I, peer: Peer, core: Arc<Core>, life: Life)
-where
+/// Serves what a client asks for on `io`. In which version of HTTP, its first bytes tell where it is not
+/// known yet.
+pub(super) async fn connection<I>(
+    mut io: I,
+    known: Option<Spoken>,
+    peer: Peer,
+    core: Arc<Core>,
+    life: Life,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Connection {
-        via: core.via(peer),
-        core,
-        life,
-        under_way: Arc::default(),
+    let config = &core.config.server;
+    let mut beginning = Beginning::new(life.stopping().listener(), config.head_timeout);
+    let spoken = match known {
+        None if config.http2 => beginning.spoken(&mut io, config.head_timeout).await,
+        None => Ok(Some(Spoken::Http1)),
+        known => Ok(known),
     };
-    if let Err(error) = serve(io, &connection).await {
+    let ended = match spoken {
+        Ok(None) => Ok(()),
+        Ok(Some(Spoken::Http1)) => {
+            let connection = Connection {
+                via: core.via(peer),
+                core,
+                life,
+                under_way: Arc::default(),
+            };
+            serve(io, beginning, &connection).await
+        }
+        Ok(Some(Spoken::Http2)) => {
+            let via = core.via(peer);
+            Box::pin(http2::serve(io, beginning, core, via, life)).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = ended {
         debug!(?peer, "a connection ended: {error}");
     }
 }
 
-async fn serve<I>(io: I, connection: &Connection) -> Result<(), Failure>
+async fn serve<I>(io: I, beginning: Beginning, connection: &Connection) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stop = connection.life.stopping().listener();
+    let Beginning {
+        ahead,
+        patience,
+        mut stop,
+    } = beginning;
     // The service and its futures borrow these: hyper ends before `connection` does.
     let Connection {
         core,
@@ -92,6 +124,9 @@ where
         fields: config.head_fields,
     };
     let (stream, cork) = cork(io, limits);
+    let mut waiting = Waiting::new(config, patience, !ahead.is_empty());
+    cork.put_back(&ahead);
+    drop(ahead);
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
     // the same for less.
@@ -113,7 +148,6 @@ where
         .with_upgrades();
 
     let mut hyper = pin!(hyper);
-    let mut waiting = Waiting::new(config);
     let mut taking = Progress::new(config.send_timeout);
     let mut answering = Progress::new(config.half_closed_timeout);
     let mut is_finishing = false;
@@ -210,13 +244,14 @@ struct Waiting<'c> {
 }
 
 impl<'c> Waiting<'c> {
-    fn new(config: &'c ServerConfig) -> Self {
+    /// `patience` is that with the first head, of which a part may have come.
+    fn new(config: &'c ServerConfig, patience: Patience, in_a_head: bool) -> Self {
         Waiting {
             config,
-            patience: Patience::new(config.head_timeout),
+            patience,
             since: Some(0),
             received: 0,
-            in_a_head: false,
+            in_a_head,
         }
     }
 

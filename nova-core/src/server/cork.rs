@@ -141,6 +141,13 @@ enum Mode {
 }
 
 impl<I> Cork<I> {
+    /// Gives back what was read before there was a cork.
+    pub(super) fn put_back(&self, bytes: &[u8]) {
+        let mut stream = self.0.lock();
+        stream.ahead.extend_from_slice(bytes);
+        stream.received += bytes.len() as u64;
+    }
+
     /// Adds some last bytes to what is gathered.
     pub(super) fn write(&self, bytes: &[u8]) {
         let mut stream = self.0.lock();
@@ -361,6 +368,9 @@ impl<I: AsyncRead + Unpin> Stream<I> {
                 buffer.put_slice(&self.ahead[..count]);
                 self.ahead.advance(count);
                 self.cleared -= count;
+                if self.ahead.is_empty() {
+                    self.ahead = BytesMut::new(); // it is rare that there is anything
+                }
                 return Poll::Ready(Ok(()));
             }
             match self.framing.refusal() {

@@ -13,7 +13,7 @@ use memchr::memchr;
 
 use chunks::{Chunks, NoChunk};
 use head::Body;
-pub(super) use head::Limits;
+pub(super) use head::{Limits, is_host};
 
 /// Why a connection gets no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -140,7 +140,7 @@ impl Listeners {
                 .any(|address| matches!(address, ListenAddress::Https(_)));
         let mut tls = None;
         match (wants_tls, &files.certificate) {
-            (true, Some(_)) => match Tls::new(files) {
+            (true, Some(_)) => match Tls::new(files, config.server.http2) {
                 Ok(ready) => tls = Some(Arc::new(ready)),
                 Err(error) => problems.push(Problem::Tls(error)),
             },

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::server::TlsStream;
 
+use super::first_words::Spoken;
 use super::room::{Place, Placed};
 use crate::config::TlsConfig;
 use certificate::Certificate;
@@ -27,8 +28,9 @@ const HANDSHAKE: u8 = 0x16;
 /// How many bytes may wait to be sent in rustls's own buffer: one record. What is there counts as sent, and
 /// so a client that takes nothing is noticed that much later.
 const BUFFERED: usize = 16 * 1024;
-/// The protocols that are spoken, the preferred one first (RFC 7301).
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// The names of the versions of HTTP (RFC 7301, RFC 9113 §3.1).
+const HTTP_1: &[u8] = b"http/1.1";
+const HTTP_2: &[u8] = b"h2";
 /// How long, and how many bytes of, a client is listened to that has been told to speak TLS: a connection
 /// that is closed with unread bytes is reset, and the client may lose what it was told.
 const LINGER: Duration = Duration::from_secs(1);
@@ -45,7 +47,8 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// With the certificate and the key in these files, which are watched from here on.
-    pub(super) fn new(files: &TlsConfig) -> Result<Self, CertificateError> {
+    /// Where `http2` is spoken, it is what clients are offered first.
+    pub(super) fn new(files: &TlsConfig, http2: bool) -> Result<Self, CertificateError> {
         // One that the program has installed is meant to be used.
         let provider = CryptoProvider::get_default().cloned();
         let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
@@ -57,7 +60,10 @@ impl Tls {
             .map_err(CertificateError::provider)?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        config.alpn_protocols = match http2 {
+            true => vec![HTTP_2.to_vec(), HTTP_1.to_vec()],
+            false => vec![HTTP_1.to_vec()],
+        };
         Ok(Tls {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             certificate,
@@ -65,7 +71,8 @@ impl Tls {
         })
     }
 
-    /// Shakes hands; `None` with a client that was told to come by HTTPS.
+    /// Shakes hands, and agrees on what is spoken: without a word of it, HTTP/1.1, since the preface of HTTP/2
+    /// is for clear text alone (RFC 9113 §3.3). `None` with a client that was told to come by HTTPS.
     ///
     /// # Errors
     /// That of the stream, or why there is no connection: nothing that the operator could change.
@@ -73,7 +80,7 @@ impl Tls {
         &self,
         stream: TcpStream,
         place: Place,
-    ) -> io::Result<Option<TlsStream<Placed<TcpStream>>>> {
+    ) -> io::Result<Option<(TlsStream<Placed<TcpStream>>, Spoken)>> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
             refuse(stream).await?;
@@ -87,7 +94,12 @@ impl Tls {
             .accept_with(Placed::new(stream, place), |session| {
                 session.set_buffer_limit(Some(BUFFERED));
             });
-        handshake.await.map(Some)
+        let stream = handshake.await?;
+        let spoken = match stream.get_ref().1.alpn_protocol() {
+            Some(HTTP_2) => Spoken::Http2,
+            _ => Spoken::Http1,
+        };
+        Ok(Some((stream, spoken)))
     }
 
     /// Reads the files again, and says until when the new certificate is good; `None` if they are the same.

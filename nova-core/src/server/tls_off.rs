@@ -6,6 +6,7 @@ use std::io;
 
 use tokio::net::TcpStream;
 
+use super::first_words::Spoken;
 use super::room::{Place, Placed};
 use crate::config::TlsConfig;
 
@@ -15,7 +16,7 @@ pub(crate) type CertificateError = &'static str;
 pub(crate) struct Tls(Infallible);
 
 impl Tls {
-    pub(super) fn new(_files: &TlsConfig) -> Result<Self, CertificateError> {
+    pub(super) fn new(_files: &TlsConfig, _http2: bool) -> Result<Self, CertificateError> {
         Err(crate::config::NEEDS_TLS)
     }
 
@@ -23,7 +24,7 @@ impl Tls {
         &self,
         _stream: TcpStream,
         _place: Place,
-    ) -> io::Result<Option<Placed<TcpStream>>> {
+    ) -> io::Result<Option<(Placed<TcpStream>, Spoken)>> {
         match self.0 {}
     }
 

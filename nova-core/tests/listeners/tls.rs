@@ -156,8 +156,14 @@ async fn client_and_server_agree_on_a_protocol() {
     let made = Made::new();
     let (_folder, served) = serve(HTTPS, &made).await;
 
-    let stream = connect(&client(&[&made], &["http/1.1"]), &served.urls[0]).await;
-    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    for (offered, agreed) in [
+        (&["h2", "http/1.1"][..], "h2"),
+        (&["http/1.1", "h2"], "h2"),
+        (&["http/1.1"], "http/1.1"),
+    ] {
+        let stream = connect(&client(&[&made], offered), &served.urls[0]).await;
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(agreed.as_bytes()));
+    }
     // RFC 7301 §3.2: there is no connection without one that both speak.
     let refused = try_connect(&client(&[&made], &["spdy/1"]), &served.urls[0]).await;
     assert!(
@@ -166,6 +172,48 @@ async fn client_and_server_agree_on_a_protocol() {
             .to_string()
             .contains("NoApplicationProtocol")
     );
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_by_who_has_agreed_to_it_and_by_nobody_else() {
+    let made = Made::new();
+    let (_folder, served) = serve(HTTPS, &made).await;
+
+    let stream = connect(&client(&[&made], &["h2"]), &served.urls[0]).await;
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("https://localhost/who")
+        .body(())
+        .unwrap();
+    let (answer, _) = sender.send_request(request, true).unwrap();
+    let mut answer = answer.await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let body = answer.body_mut().data().await.unwrap().unwrap();
+    assert_eq!(body, r#"["127.0.0.1","https"]"#);
+
+    for agreed in [&["http/1.1"][..], &[]] {
+        let mut stream = connect(&client(&[&made], agreed), &served.urls[0]).await;
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(
+            answer.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            answer.escape_ascii()
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_http_2_it_is_not_offered() {
+    let made = Made::new();
+    let (_folder, served) = serve(&format!("{HTTPS}http2 = false\n"), &made).await;
+
+    let stream = connect(&client(&[&made], &["h2", "http/1.1"]), &served.urls[0]).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ fn is_absolute(target: &[u8]) -> bool {
 }
 
 /// A host that is not empty, with or without a port (RFC 9110 §7.2).
-fn is_host(host: &[u8]) -> bool {
+pub(in crate::server) fn is_host(host: &[u8]) -> bool {
     let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let name = host.iter().take_while(|byte| is_usual(byte)).count();
     match host.split_at(name) {
