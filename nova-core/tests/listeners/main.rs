@@ -8,6 +8,7 @@
 #![cfg(unix)]
 
 mod bind;
+mod book;
 mod health;
 mod process;
 mod sockets;
