@@ -40,6 +40,7 @@ pub(super) fn watched<I>(io: I, ahead: BytesMut, head_limit: usize) -> (Watched<
         allowance: Allowance::new(),
         sent: 0,
         is_full: false,
+        is_flushing: false,
         has_hung_up: false,
     }));
     (Watched(Arc::clone(&shared)), Watch(shared))
@@ -67,6 +68,8 @@ struct Stream<I> {
     sent: u64,
     /// Whether the client has to read before more can leave.
     is_full: bool,
+    /// Whether it has to before what a buffer of the stream's own holds can leave, as that of TLS.
+    is_flushing: bool,
     /// Whether the client has closed its side.
     has_hung_up: bool,
 }
@@ -75,7 +78,7 @@ impl<I> Watch<I> {
     /// How many bytes the client has taken, if it has to take some before more can leave.
     pub(super) fn is_full(&self) -> Option<u64> {
         let stream = lock(&self.0);
-        stream.is_full.then_some(stream.sent)
+        (stream.is_full || stream.is_flushing).then_some(stream.sent)
     }
 
     /// The number of a frame of which the client owes the rest.
@@ -250,7 +253,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut lock(&self.0).io).poll_flush(context)
+        let mut stream = lock(&self.0);
+        let polled = Pin::new(&mut stream.io).poll_flush(context);
+        stream.is_flushing = polled.is_pending();
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
