@@ -16,6 +16,7 @@ use crate::forwarded::Proxies;
 use crate::layer::Layered;
 use crate::mounted::Parts;
 use crate::router::Router;
+use crate::server::health::Health;
 use crate::service::NamedService;
 use crate::session::Sessions;
 
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) layers: Option<Layered>,
     pub(crate) parts: Arc<Parts>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) health: Health,
 }
 
 /// What every request holds of its app.

@@ -16,8 +16,6 @@ use tokio::time::timeout;
 use crate::error::{Error, Result};
 pub use arriving::ArrivingBody;
 
-/// How long the client may be silent in the middle of a body.
-const SILENCE: Duration = Duration::from_secs(30);
 /// A body over the limit is read on, up to so many times the limit, and thrown away: a client
 /// that is still sending when the connection closes would never see the answer.
 const DISCARDED: usize = 8;
@@ -25,6 +23,8 @@ const DISCARDED: usize = 8;
 pub(crate) struct RequestBody {
     content: Content,
     limit: usize,
+    /// How long the client may be silent.
+    silence: Duration,
 }
 
 enum Content {
@@ -63,6 +63,7 @@ pub(crate) enum Failure {
 pub struct BodyStream {
     source: Source,
     limit: usize,
+    silence: Duration,
     received: usize,
     /// Whether the client waits for `100 Continue` (RFC 9110 §10.1.1).
     is_asked_for: bool,
@@ -75,16 +76,18 @@ enum Source {
 }
 
 impl RequestBody {
-    pub(crate) fn arriving(body: ArrivingBody, limit: usize) -> Self {
+    pub(crate) fn arriving(body: ArrivingBody, limit: usize, silence: Duration) -> Self {
         RequestBody {
             content: Content::Arriving(body),
             limit,
+            silence,
         }
     }
 
     pub(crate) fn read_already(bytes: Bytes) -> Self {
         RequestBody {
             limit: bytes.len(),
+            silence: Duration::ZERO,
             content: Content::Read(bytes),
         }
     }
@@ -92,6 +95,15 @@ impl RequestBody {
     /// Sets another limit. It counts for what is read from now on.
     pub(crate) fn limit(&mut self, bytes: usize) {
         self.limit = bytes;
+    }
+
+    /// Whether it says itself that it is longer than the limit.
+    #[inline]
+    pub(crate) fn is_too_long(&self) -> bool {
+        match &self.content {
+            Content::Arriving(body) => body.size_hint().lower() > self.limit as u64,
+            Content::Read(_) | Content::Broken(_) => false,
+        }
     }
 
     pub(crate) async fn read(&mut self, headers: &HeaderMap) -> Result<Bytes> {
@@ -129,6 +141,7 @@ impl RequestBody {
         Ok(BodyStream {
             source,
             limit: self.limit,
+            silence: self.silence,
             received: 0,
             is_asked_for: headers.contains_key(header::EXPECT),
             failure: None,
@@ -155,7 +168,7 @@ impl BodyStream {
     ///
     /// # Errors
     /// 413 if the body is longer than `server.body_limit`, as soon as that is known; 408 if no byte
-    /// arrives for 30 s; 400 if the client breaks it off. The same again for who asks again.
+    /// arrives for `server.body_timeout`; 400 if the client breaks it off. The same again for who asks again.
     ///
     /// # Cancel safety
     /// No byte is lost if the future is dropped.
@@ -182,7 +195,7 @@ impl BodyStream {
             }
             return Err(self.too_long());
         }
-        let data = next_data(body).await?;
+        let data = next_data(body, self.silence).await?;
         let length = data.as_ref().map_or(0, Bytes::len);
         if length > self.limit - self.received {
             self.discard(0).await;
@@ -221,7 +234,7 @@ impl BodyStream {
             return;
         }
         let mut discarded = 0;
-        while let Ok(Some(data)) = next_data(body).await {
+        while let Ok(Some(data)) = next_data(body, self.silence).await {
             discarded += data.len();
             if discarded > most {
                 return;
@@ -234,12 +247,12 @@ impl BodyStream {
     }
 }
 
-async fn next_data(body: &mut ArrivingBody) -> Result<Option<Bytes>> {
+async fn next_data(body: &mut ArrivingBody, silence: Duration) -> Result<Option<Bytes>> {
     loop {
         // What is there needs no timer.
         let frame = match body.frame().now_or_never() {
             Some(frame) => Ok(frame),
-            None => timeout(SILENCE, body.frame()).await,
+            None => timeout(silence, body.frame()).await,
         };
         let frame = match frame {
             Ok(Some(Ok(frame))) => frame,

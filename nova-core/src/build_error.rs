@@ -156,6 +156,8 @@ pub enum NameKind {
     View,
     /// A background service.
     Service,
+    /// What has to be well before the app is ready.
+    Check,
     /// What renders the values of a type of the app's own; its name is that of the type.
     ReplyHandler,
     /// What an error of some type means to a client; its name is that of the type.
@@ -183,6 +185,7 @@ impl fmt::Display for NameKind {
             NameKind::Security => "security function",
             NameKind::View => "view",
             NameKind::Service => "service",
+            NameKind::Check => "check",
             NameKind::ReplyHandler => "reply handler",
             NameKind::ErrorMapping => "error mapping",
             NameKind::Fallback => "fallback",

@@ -2,7 +2,9 @@
 //! [`Config`] says which has the last word.
 
 mod file;
+mod listen;
 mod log;
+mod proxies;
 pub(crate) mod secret;
 mod server;
 mod session;
@@ -15,7 +17,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use file::{read, read_app, read_mounted};
+pub use listen::ListenAddress;
 pub use log::{LogConfig, LogFormat};
+pub use proxies::TrustedProxy;
 pub use secret::Secret;
 pub use server::{ForwardedHeader, ServerConfig};
 pub use session::{SecureCookie, SessionConfig};

@@ -8,9 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{AsHeaderName, FORWARDED};
 use http::{HeaderMap, HeaderValue};
-use ipnet::IpNet;
 
-use crate::config::{ForwardedHeader, ServerConfig};
+use crate::config::{ForwardedHeader, ServerConfig, TrustedProxy};
+use crate::peer::Peer;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -18,14 +18,14 @@ const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// The proxies whose word counts.
 #[derive(Debug)]
 pub(crate) struct Proxies {
-    trusted: Vec<IpNet>,
+    trusted: Vec<TrustedProxy>,
     header: ForwardedHeader,
 }
 
 /// Who sent a request, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client {
-    pub(crate) ip: IpAddr,
+    pub(crate) ip: Option<IpAddr>,
     /// Whether it spoke HTTPS.
     pub(crate) is_secure: bool,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Client {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Hop {
     ip: Option<IpAddr>,
-    is_secure: bool,
+    is_secure: Option<bool>,
 }
 
 impl Proxies {
@@ -46,26 +46,34 @@ impl Proxies {
     }
 
     /// The client of a request that came from `peer` with these `headers`.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+    pub(crate) fn client(&self, peer: Peer, headers: &HeaderMap) -> Client {
         let mut client = Client {
-            ip: peer.to_canonical(),
-            is_secure: false,
+            ip: peer.address().map(|address| address.ip().to_canonical()),
+            is_secure: peer.is_secure(),
         };
-        if !self.trust(client.ip) {
+        let is_trusted = match client.ip {
+            Some(ip) => self.trust(ip),
+            None => peer == Peer::Unix && self.trusted.contains(&TrustedProxy::Unix),
+        };
+        if !is_trusted {
             return client;
         }
         match self.header {
             ForwardedHeader::XForwardedFor => {
-                client.is_secure = from_end(headers, X_FORWARDED_PROTO)
-                    .next()
-                    .flatten()
-                    .is_some_and(is_https);
+                // A proxy that says nothing of it leaves what its own connection is.
+                if let Some(scheme) = from_end(headers, X_FORWARDED_PROTO).next() {
+                    client.is_secure = scheme.is_some_and(is_https);
+                }
                 let hops = from_end(headers, X_FORWARDED_FOR);
                 self.walk(&mut client, hops.map(|hop| (hop.and_then(address), None)));
             }
             ForwardedHeader::Forwarded => {
                 let hops = from_end(headers, FORWARDED).map_while(|hop| element(hop?));
-                self.walk(&mut client, hops.map(|hop| (hop.ip, Some(hop.is_secure))));
+                let hops = hops.enumerate().map(|(position, hop)| {
+                    let unsaid = (position > 0).then_some(false);
+                    (hop.ip, hop.is_secure.or(unsaid))
+                });
+                self.walk(&mut client, hops);
             }
         }
         client
@@ -80,7 +88,7 @@ impl Proxies {
         for (ip, is_secure) in hops {
             client.is_secure = is_secure.unwrap_or(client.is_secure);
             let Some(ip) = ip else { return };
-            client.ip = ip;
+            client.ip = Some(ip);
             if !self.trust(ip) {
                 return;
             }
@@ -88,7 +96,10 @@ impl Proxies {
     }
 
     fn trust(&self, ip: IpAddr) -> bool {
-        self.trusted.iter().any(|net| net.contains(&ip))
+        self.trusted.iter().any(|proxy| match proxy {
+            TrustedProxy::Network(network) => network.contains(&ip),
+            TrustedProxy::Unix => false,
+        })
     }
 }
 
@@ -120,7 +131,7 @@ fn element(element: &str) -> Option<Hop> {
         }
         match &*name {
             "for" => hop.ip = address(value),
-            "proto" => hop.is_secure = is_https(value),
+            "proto" => hop.is_secure = Some(is_https(value)),
             _ => {}
         }
         seen.push(name);
@@ -152,16 +163,23 @@ mod tests {
     fn client(header: ForwardedHeader, peer: &str, lines: &[(&'static str, &str)]) -> String {
         let proxies = Proxies {
             trusted: ["10.0.0.0/8", "127.0.0.1/32", "2001:db8:1::/48"]
-                .map(|net| net.parse().unwrap())
-                .into(),
+                .map(|net| TrustedProxy::Network(net.parse().unwrap()))
+                .into_iter()
+                .chain([TrustedProxy::Unix])
+                .collect(),
             header,
         };
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let client = proxies.client(peer.parse().unwrap(), &headers);
-        format!("{}{}", client.ip, if client.is_secure { " s" } else { "" })
+        let peer = match peer {
+            "unix" => Peer::Unix,
+            ip => Peer::Tcp(SocketAddr::new(ip.parse().unwrap(), 1)),
+        };
+        let client = proxies.client(peer, &headers);
+        let ip = client.ip.map_or("none".to_owned(), |ip| ip.to_string());
+        format!("{ip}{}", if client.is_secure { " s" } else { "" })
     }
 
     fn x_forwarded_for(peer: &str, lines: &[&str]) -> String {
@@ -193,6 +211,26 @@ mod tests {
             assert_eq!(x_forwarded_for("10.0.0.1", lines), expected, "{lines:?}");
         }
         assert_eq!(x_forwarded_for("::ffff:10.0.0.1", &["1.1.1.1"]), "1.1.1.1");
+    }
+
+    #[test]
+    fn who_comes_by_a_unix_socket_is_asked_like_any_other_proxy() {
+        for (lines, expected) in [
+            (&["1.1.1.1"][..], "1.1.1.1"),
+            (&["1.1.1.1, 10.1.1.1"], "1.1.1.1"),
+            (&["unknown"], "none"),
+            (&[], "none"),
+        ] {
+            assert_eq!(x_forwarded_for("unix", lines), expected, "{lines:?}");
+        }
+        let untrusting = Proxies {
+            trusted: Vec::new(),
+            header: ForwardedHeader::XForwardedFor,
+        };
+        let headers = [(X_FORWARDED_FOR, "1.1.1.1"), (X_FORWARDED_PROTO, "https")];
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let client = untrusting.client(Peer::Unix, &HeaderMap::from_iter(headers));
+        assert_eq!((client.ip, client.is_secure), (None, false));
     }
 
     #[test]

@@ -24,12 +24,14 @@ use crate::app::{App, Core};
 use crate::body::ArrivingBody;
 use crate::life::Life;
 use crate::panic;
+use crate::peer::Peer;
 use crate::pipeline::Received;
 use crate::protocol::BoxFuture;
 use crate::request::Via;
 use crate::response::{self, Response, ResponseBody};
 use crate::serve_error::ServeError;
 use crate::server::Served;
+use crate::server::health::Probe;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -147,31 +149,42 @@ fn failed(why: &str) -> Response {
 /// it.
 pub(crate) enum Entered {
     App(Received),
+    /// The layers, or what asks how the app is.
     Layers(BoxFuture<'static, Response>),
 }
 
 impl Core {
     /// The way in for requests that come from `peer`.
-    pub(crate) fn via(&self, peer: Option<SocketAddr>) -> Arc<Via> {
+    pub(crate) fn via(&self, peer: Peer) -> Arc<Via> {
         Arc::new(Via {
             app: Arc::clone(&self.shared),
             peer,
         })
     }
 
-    /// Takes in a request from outside, through the layers if there are any.
+    /// Takes in a request from outside: through the layers if there are any, and past all of the app if
+    /// it asks how the app is.
     pub(crate) fn enter<B: Into<ArrivingBody>>(
         self: &Arc<Self>,
         request: Request<B>,
         via: &Arc<Via>,
         life: &Life,
     ) -> Entered {
+        if self.config.server.health
+            && let Some(probe) = Probe::of(request.uri().path())
+        {
+            let (core, life) = (Arc::clone(self), life.clone());
+            let method = request.method().clone();
+            return Entered::Layers(Box::pin(async move {
+                core.health.answer(probe, &method, &life).await
+            }));
+        }
         let Some(layers) = &self.layers else {
             return Entered::App(self.receive(request, Arc::clone(via)));
         };
         let mut request = request.map(Into::into);
         let extensions = request.extensions_mut();
-        if let Some(peer) = via.peer {
+        if let Some(peer) = via.peer.address() {
             extensions.insert(peer);
         }
         extensions.insert(Entry {
@@ -264,7 +277,11 @@ where
         let AppService { core, life, .. } = self.clone();
         let peer = request.extensions().get::<SocketAddr>().copied();
         let under_way = life.request();
-        let entered = core.enter(request.map(ArrivingBody::new), &core.via(peer), &life);
+        let entered = core.enter(
+            request.map(ArrivingBody::new),
+            &core.via(peer.into()),
+            &life,
+        );
         Box::pin(async move {
             let _under_way = under_way;
             Ok(match entered {

@@ -67,6 +67,7 @@ mod origin;
 pub mod panic;
 mod params;
 pub mod password;
+mod peer;
 mod pipeline;
 mod plugin;
 mod problem;
@@ -97,8 +98,8 @@ pub use body::{ArrivingBody, BodyStream};
 pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
-    Config, Environment, ForwardedHeader, LogConfig, LogFormat, Secret, SecureCookie, ServerConfig,
-    SessionConfig,
+    Config, Environment, ForwardedHeader, ListenAddress, LogConfig, LogFormat, Secret,
+    SecureCookie, ServerConfig, SessionConfig, TrustedProxy,
 };
 #[doc(hidden)]
 pub use controller::ActionMethod;
@@ -132,6 +133,7 @@ pub use router::{
 pub use run::run;
 pub use security::{Access, AuthData, Security};
 pub use serve_error::ServeError;
+pub use server::{ListenErrors, Listeners};
 pub use service::{Service, ServiceContext, ServiceFailed};
 pub use session::{SeenSession, Session, SessionKey, SessionRecord, SessionStore, SessionsEnded};
 pub use static_files::{StaticFiles, file, files};

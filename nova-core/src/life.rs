@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ const CUTTING: Duration = Duration::from_secs(1);
 /// be cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
+    /// Soon, there will be no new connections.
+    leaving: Arc<AtomicBool>,
     stopping: Stopping,
     sockets_stopping: Stopping,
     cut: Stopping,
@@ -32,6 +36,7 @@ impl Life {
     /// `requests` also tracks what is not told to finish, but waited for.
     pub(crate) fn new(requests: TaskTracker) -> Self {
         Life {
+            leaving: Arc::default(),
             stopping: Stopping::new(),
             sockets_stopping: Stopping::new(),
             cut: Stopping::new(),
@@ -50,9 +55,24 @@ impl Life {
         self.sockets_stopping.clone()
     }
 
+    /// Says that the app will stop, to who asks whether it is ready.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether the app will stop, or stops.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) || self.stopping.is_stopping()
+    }
+
     /// Runs a connection in the background, until it ends or is cut.
     pub(crate) fn track(&self, connection: impl Future<Output = ()> + Send + 'static) {
         self.requests.spawn(until(self.cut.clone(), connection));
+    }
+
+    /// Runs one of the requests of a connection, beside it and until it ends.
+    pub(crate) fn track_stream(&self, stream: impl Future<Output = ()> + Send + 'static) {
+        self.requests.spawn(stream);
     }
 
     /// Holds up the end of the app as long as it is held, for a request that some other server takes.

@@ -184,6 +184,19 @@ impl Origin {
         matches!(self.0, Place::Default)
     }
 
+    /// Whether an environment variable has set it.
+    pub(crate) fn is_variable(&self) -> bool {
+        matches!(self.0, Place::Variable(_))
+    }
+
+    /// What paths there are relative to: the folder of a file, else the working directory.
+    pub(crate) fn folder(&self) -> &Path {
+        match &self.0 {
+            Place::File { file, .. } => file.folder(),
+            Place::Code(_) | Place::Variable(_) | Place::Default => Path::new(""),
+        }
+    }
+
     /// The caller's caller, in a function that is `#[track_caller]`.
     #[track_caller]
     pub(crate) fn caller() -> Self {

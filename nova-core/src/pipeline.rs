@@ -49,7 +49,8 @@ impl Core {
     ) -> Received {
         let line = RequestLine::begin(&self.config.log, &request);
         let (parts, body) = request.into_parts();
-        let body = RequestBody::arriving(body.into(), self.config.server.body_limit);
+        let server = &self.config.server;
+        let body = RequestBody::arriving(body.into(), server.body_limit, server.body_timeout);
         Received {
             request: Request::new(parts, body, via),
             line: line.map(Box::new),
@@ -100,6 +101,10 @@ impl Core {
             let stop = match chain.is_empty() && security.is_empty() {
                 true => Ok(None),
                 false => run_before(chain, security, &mut request).await,
+            };
+            let stop = match stop {
+                Ok(None) if request.is_too_long() => Box::pin(request.body()).await.map(|_| None),
+                stop => stop,
             };
             let deadline = Deadline::of(&request);
             let asked = Asked {

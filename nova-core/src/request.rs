@@ -24,6 +24,7 @@ use crate::forwarded::Client;
 use crate::mounted::Parts as AppParts;
 use crate::multipart::Multipart;
 use crate::params::{Kind, Params};
+use crate::peer::Peer;
 use crate::plugin::CorrelationId;
 use crate::response::headers;
 use crate::router::Router;
@@ -76,7 +77,7 @@ pub struct Head {
 #[derive(Debug)]
 pub(crate) struct Via {
     pub(crate) app: Arc<Shared>,
-    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer: Peer,
 }
 
 impl Request {
@@ -141,7 +142,7 @@ impl Request {
     /// The whole body. It is read once; later calls give the same bytes.
     ///
     /// # Errors
-    /// 413 if it is longer than `server.body_limit`, 408 if no byte arrives for 30 s, 400 if the
+    /// 413 if it is longer than `server.body_limit`, 408 if no byte arrives for `server.body_timeout`, 400 if the
     /// client breaks it off.
     ///
     /// # Cancel safety
@@ -171,6 +172,12 @@ impl Request {
     }
 
     /// Sets the longest body that is taken, in bytes, unless it was read already.
+    /// Whether the body says itself that it is longer than the limit; then nobody need ask for it.
+    #[inline]
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.body.is_too_long()
+    }
+
     pub(crate) fn limit_body(&mut self, bytes: usize) {
         self.body.limit(bytes);
     }
@@ -296,13 +303,14 @@ impl Head {
         cookies::sent(&self.headers)
     }
 
-    /// The address of the other end of the connection; `None` for a connection in memory. Behind
-    /// a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
+    /// The address of the other end of the connection; `None` for a Unix socket, and for
+    /// a connection in memory. Behind a proxy that is the proxy: [`client_ip`](Self::client_ip) looks further.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.via.peer
+        self.via.peer.address()
     }
 
-    /// The address of the client, as far as it is sure; `None` for a connection in memory.
+    /// The address of the client, as far as it is sure; `None` for a connection in memory, and for
+    /// one by a Unix socket whose proxy is not trusted or says nothing.
     ///
     /// It is that of the [`peer`](Self::peer), unless that is one of the
     /// [`trusted_proxies`](crate::ServerConfig::trusted_proxies): those are asked. The
@@ -310,7 +318,7 @@ impl Head {
     /// proxy, and the first address that is no trusted proxy is the client's. What is malformed,
     /// or no address, ends the way at the proxy that has written it.
     pub fn client_ip(&self) -> Option<IpAddr> {
-        Some(self.client()?.ip)
+        self.client().ip
     }
 
     /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
@@ -327,12 +335,11 @@ impl Head {
 
     /// Whether the [`scheme`](Self::scheme) is `https`.
     pub fn is_secure(&self) -> bool {
-        self.client().is_some_and(|client| client.is_secure)
+        self.client().is_secure
     }
 
-    fn client(&self) -> Option<Client> {
-        let peer = self.via.peer?.ip();
-        Some(self.via.app.proxies.client(peer, &self.headers))
+    fn client(&self) -> Client {
+        self.via.app.proxies.client(self.via.peer, &self.headers)
     }
 
     /// The id that the [`correlation`](crate::CorrelationPlugin) plugin has given the request;

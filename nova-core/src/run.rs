@@ -1,11 +1,9 @@
 //! The `main` of an app.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tracing::{debug, info};
 
 use crate::app::{self, App};
@@ -15,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::log::Log;
 use crate::reload::Reloading;
-use crate::server;
+use crate::server::{Inherited, Listeners};
 
 /// Builds the app and serves it until it is told to stop: all that `main` has to do.
 ///
@@ -39,7 +37,7 @@ use crate::server;
 ///
 /// It makes the runtime, writes the log to standard error unless the program has installed a
 /// subscriber of its own, calls `app`, listens where `server.listen` says, and prints the URL to
-/// standard error. SIGTERM or Ctrl-C stop it: no new connections, requests finish, sockets are
+/// standard error. SIGTERM or Ctrl-C stop it, after `server.shutdown_delay`: no new connections, requests finish, sockets are
 /// closed, services stop in reverse order. A second one ends it at once.
 ///
 /// SIGHUP reads the router file and the views again; in `dev`, so does saving one of them. What has
@@ -62,6 +60,8 @@ where
     Fut: Future<Output = Result<App, E>>,
     E: Into<Error>,
 {
+    // While there is no other thread yet: it takes them out of the environment.
+    let inherited = Inherited::take();
     let log = Log::install(&Config::before_it_is_read(&app::variables(&mut Vec::new())).log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -75,7 +75,7 @@ where
             Ok(app) => match Command::asked() {
                 Ok(None) => {
                     log.apply(&app.config().log);
-                    serve(app, &log).await
+                    serve(app, inherited, &log).await
                 }
                 Ok(Some(command)) => answer(&command, &app),
                 Err(wrong) => failure(&log, &wrong),
@@ -104,18 +104,18 @@ fn answer(command: &Command, app: &App) -> ExitCode {
     }
 }
 
-async fn serve(app: App, log: &Log) -> ExitCode {
+async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
     let config = app.config();
-    let address = config.server.listen;
     for (key, value, origin) in config
         .in_force()
         .filter(|(.., origin)| !origin.is_default())
     {
         debug!("{key} = {value} ({origin})");
     }
-    let listener = match server::listen(address) {
-        Ok(listener) => listener,
-        Err(error) => return failure(log, &cannot_listen(config, &error)),
+    let listeners = Listeners::bind_or_take(config, inherited);
+    let listeners = match listeners.await {
+        Ok(listeners) => listeners,
+        Err(errors) => return failure(log, &errors.to_string()),
     };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
@@ -123,11 +123,15 @@ async fn serve(app: App, log: &Log) -> ExitCode {
     };
     let (reload, reloads) = tokio::sync::mpsc::channel(1);
     let mut reloading = std::pin::pin!(Reloading::of(&app.core).run(log, reloads));
-    announce(&listener, config, log);
+    announce(&listeners, config, log);
 
+    let stopping = match config.server.shutdown_delay {
+        Duration::ZERO => "stopping".to_owned(),
+        delay => format!("stopping in {}", humantime::format_duration(delay)),
+    };
     // The first signal stops the app, the second one ends the wait for it.
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let served = app.serve(listener, async {
+    let served = app.serve(listeners, async {
         let _ = stopped.await;
     });
     let mut served = std::pin::pin!(served);
@@ -136,7 +140,7 @@ async fn serve(app: App, log: &Log) -> ExitCode {
             ended = &mut served => return outcome(ended, log),
             signal = signals.next() => match signal {
                 Signal::Stop(name) => {
-                    info!("{name}: stopping");
+                    info!("{name}: {stopping}");
                     break;
                 }
                 // When one waits already, it stands for this one too.
@@ -166,40 +170,9 @@ fn outcome<E: std::fmt::Display>(ended: Result<(), E>, log: &Log) -> ExitCode {
     }
 }
 
-fn announce(listener: &TcpListener, config: &Config, log: &Log) {
-    let address = listener.local_addr().unwrap_or(config.server.listen);
-    let listening = format!("listening on http://{address} ({})", config.environment);
-    log.tell(&listening);
-}
-
-fn cannot_listen(config: &Config, error: &io::Error) -> String {
-    let address = config.server.listen;
-    let other = match error.kind() {
-        io::ErrorKind::AddrInUse if address.port() < u16::MAX => {
-            SocketAddr::new(address.ip(), address.port() + 1)
-        }
-        io::ErrorKind::PermissionDenied => SocketAddr::new(address.ip(), 8080),
-        _ => Config::default().server.listen,
-    };
-    let source = config
-        .origin("server.listen")
-        .filter(|origin| !origin.is_default());
-    let change = format!(
-        "`listen` in the `[server]` table of `nova.toml`, or NOVA_SERVER__LISTEN={other}{}",
-        source.map_or_else(String::new, |origin| format!(
-            "\nnote: it is {origin} that says {address}"
-        ))
-    );
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "cannot listen on {address}: the port is taken\n\
-             help: stop the program that has it, or choose another: {change}"
-        ),
-        io::ErrorKind::PermissionDenied => format!(
-            "cannot listen on {address}: {error}\n\
-             help: ports below 1024 are for privileged programs; choose another: {change}"
-        ),
-        _ => format!("cannot listen on {address}: {error}\nhelp: choose another: {change}"),
+fn announce(listeners: &Listeners, config: &Config, log: &Log) {
+    for url in listeners.urls() {
+        log.tell(&format!("listening on {url} ({})", config.environment));
     }
 }
 

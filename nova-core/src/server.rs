@@ -1,50 +1,44 @@
-//! The listener, and the app that is served.
+//! The app that is served: its listeners, its connections, and how they end.
 
 mod connection;
 mod cork;
+mod first_words;
+mod framing;
+pub(crate) mod health;
+mod http2;
+mod last_words;
+mod listen;
 mod patience;
+mod room;
 mod under_way;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::app::{App, Core};
 use crate::life::Life;
+use crate::peer::Peer;
 use crate::plugin::{PluginContext, PluginFailed, PluginLife};
 use crate::serve_error::ServeError;
 use crate::service::Supervisor;
 use connection::connection;
+use listen::Accepted;
+pub(crate) use listen::Inherited;
+pub use listen::{ListenErrors, Listeners};
+use room::{Placed, Room};
 
-/// The usual 128 drop connections in a burst, which costs each of those clients a second.
-const BACKLOG: u32 = 4096;
 /// The pause after an `accept` that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on `address`.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A port whose connections of a moment ago still linger can be taken again at once. On
-    // Windows the same option would let two programs share a port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 impl App {
-    /// Serves the app on `listener` until `stop` resolves or a service fails for good, and then
-    /// stops it: requests finish, sockets are closed, plugins and then services stop in reverse order.
+    /// Serves the app on a listener, or on several, until `stop` resolves or a service fails for good, and then
+    /// stops it: `/health/ready` says so, after `server.shutdown_delay` nobody connects any more, requests finish, sockets are closed, plugins and then services stop in reverse order.
     ///
     /// [`run`](crate::run) does this and more; this is for programs that have a runtime already.
     ///
@@ -55,20 +49,31 @@ impl App {
     /// Dropping the future cuts all connections.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listeners: impl Into<Listeners>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
+        let mut listeners = listeners.into();
         let mut served = Served::start(self);
         let mut stop = pin!(stop);
+        let (life, delay) = (
+            served.life.clone(),
+            served.core.config.server.shutdown_delay,
+        );
+        let leaving = async {
+            stop.as_mut().await;
+            // The load balancer has to see it before nobody can connect any more.
+            life.leave();
+            sleep(delay).await;
+        };
         let outcome = match served.begin_plugins() {
             Err(failed) => Err(failed.into()),
             Ok(()) => tokio::select! {
-                () = &mut stop => Ok(()),
+                () = leaving => Ok(()),
                 failed = served.services.failure() => Err(failed.into()),
-                () = accept(&listener, &served.core, &served.life) => Ok(()),
+                () = accept(&mut listeners, &served.core, &served.life) => Ok(()),
             },
         };
-        drop(listener); // from here on, nobody connects any more
+        drop(listeners); // from here on, nobody connects any more
         served.stop().await;
         outcome
     }
@@ -84,7 +89,11 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(app: App) -> Self {
-        let services = Supervisor::start(app.services, &app.core.shared.pubsub);
+        let services = Supervisor::start(
+            app.services,
+            &app.core.shared.pubsub,
+            &app.core.health.restarting,
+        );
         Served {
             life: Life::new(app.core.shared.tasks.clone()),
             core: app.core,
@@ -101,16 +110,11 @@ impl Served {
     }
 
     /// Takes one connection, from wherever it comes.
-    pub(crate) fn connect<I>(&self, io: I, peer: Option<SocketAddr>)
+    pub(crate) fn connect<I>(&self, io: I, peer: Peer)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.life.track(connection(
-            io,
-            peer,
-            Arc::clone(&self.core),
-            self.life.clone(),
-        ));
+        connect(io, peer, &self.core, &self.life);
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -129,20 +133,28 @@ impl Drop for Served {
     }
 }
 
-async fn accept(listener: &TcpListener, core: &Arc<Core>, life: &Life) {
+fn connect<I>(io: I, peer: Peer, core: &Arc<Core>, life: &Life)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    life.track(connection(io, None, peer, Arc::clone(core), life.clone()));
+}
+
+async fn accept(listeners: &mut Listeners, core: &Arc<Core>, life: &Life) {
+    let room = Room::new(core.config.server.connections);
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
+        let place = room.place().await;
+        match listeners.accept().await {
+            Ok(Accepted::Tcp(stream, peer)) => {
                 // Small answers leave at once; the connection gathers its writes itself.
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!("TCP_NODELAY was refused: {error}");
                 }
-                life.track(connection(
-                    stream,
-                    Some(peer),
-                    Arc::clone(core),
-                    life.clone(),
-                ));
+                connect(Placed::new(stream, place), Peer::Tcp(peer), core, life);
+            }
+            #[cfg(unix)]
+            Ok(Accepted::Unix(stream)) => {
+                connect(Placed::new(stream, place), Peer::Unix, core, life);
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::error::Result;
 use crate::panic;
 use crate::protocol::BoxFuture;
+use crate::server::health::Restarting;
 use crate::stopping::Stopping;
 
 /// The pause before the first restart; each further one doubles it.
@@ -182,7 +183,11 @@ impl std::error::Error for ServiceFailed {}
 
 impl Supervisor {
     /// Starts `services` in their order, each in a task of its own.
-    pub(crate) fn start(services: Vec<NamedService>, pubsub: &PubSub) -> Self {
+    pub(crate) fn start(
+        services: Vec<NamedService>,
+        pubsub: &PubSub,
+        restarting: &Arc<Restarting>,
+    ) -> Self {
         let (failed, failures) = mpsc::channel(1);
         let running = services
             .into_iter()
@@ -191,7 +196,12 @@ impl Supervisor {
                 Running {
                     name: service.name.clone(),
                     context: context.clone(),
-                    task: tokio::spawn(supervise(service, context, failed.clone())),
+                    task: tokio::spawn(supervise(
+                        service,
+                        context,
+                        Arc::clone(restarting),
+                        failed.clone(),
+                    )),
                 }
             })
             .collect();
@@ -239,6 +249,7 @@ impl Drop for Supervisor {
 async fn supervise(
     service: NamedService,
     context: ServiceContext,
+    restarting: Arc<Restarting>,
     failed: mpsc::Sender<ServiceFailed>,
 ) {
     let NamedService { name, service } = service;
@@ -273,6 +284,7 @@ async fn supervise(
         }
         restarts.push(now);
         warn!("the service `{name}` failed and starts again in {pause:?}: {reason}");
+        let _waiting = restarting.begin(&name);
         tokio::select! {
             () = sleep(pause) => {}
             () = context.stopping.wait() => return,

@@ -127,7 +127,7 @@ impl TestClient {
 
     fn connect_from(&self, peer: Option<SocketAddr>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        self.served.connect(theirs, peer);
+        self.served.connect(theirs, peer.into());
         ours
     }
 
@@ -445,7 +445,7 @@ impl RequestBuilder<ByHand> {
                 Sessions::in_memory(&config.session),
             )
         });
-        let peer = self.parts.peer;
+        let peer = self.parts.peer.into();
         let mut request = Request::new(head.into_parts().0, body, Arc::new(Via { app, peer }));
         for (name, value) in &self.purpose.bindings {
             request.bindings.bind(name, value);

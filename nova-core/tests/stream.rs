@@ -94,7 +94,7 @@ impl Drop for Guard {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_is_dropped_when_its_client_hangs_up() {
     let (dropped, gone) = oneshot::channel();
     let guard = std::sync::Mutex::new(Some(Guard(Some(dropped))));

@@ -11,6 +11,7 @@ use crate::config;
 use crate::mounted::{Mounted, Parts};
 use crate::origin::{Source, SourceFile};
 use crate::router::{self, Router, Sources};
+use crate::server::health::{Check, Health};
 use crate::service::NamedService;
 use crate::session::Sweep;
 use crate::views::Views;
@@ -63,6 +64,7 @@ impl AppBuilder {
         let mut assembly = Assembly {
             errors: &mut errors,
             services: Vec::new(),
+            checks: Vec::new(),
             mounted: Vec::new(),
         };
         let Mounted {
@@ -72,6 +74,7 @@ impl AppBuilder {
         } = assembly.assemble(self, "", &[]);
         let Assembly {
             mut services,
+            checks,
             mounted,
             ..
         } = assembly;
@@ -99,6 +102,7 @@ impl AppBuilder {
         }
         Ok(App {
             core: Arc::new(Core {
+                health: Health::new(checks, &config),
                 shared,
                 layers,
                 parts,
@@ -114,6 +118,7 @@ struct Assembly<'e> {
     errors: &'e mut Vec<BuildError>,
     /// In the order in which they start.
     services: Vec<NamedService>,
+    checks: Vec<Check>,
     mounted: Vec<Arc<Parts>>,
 }
 
@@ -133,6 +138,14 @@ impl Assembly<'_> {
                     ..service
                 }),
             }
+        }));
+        let checks = app.checks.into_iter().map(|(check, _)| check);
+        self.checks.extend(checks.map(|check| match name {
+            "" => check,
+            name => Check {
+                name: format!("{name}::{}", check.name),
+                ..check
+            },
         }));
         for mount in app.mounts {
             let mounts_itself = makers.contains(&mount.made_by);

@@ -17,7 +17,7 @@ use crate::build_error::{BuildError, NameKind};
 use crate::command::Command;
 use crate::config::{self, Config, Environment};
 use crate::controller::{Action, ActionFn, Controller};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::error_mapping::ErrorMappings;
 use crate::fallback::{Fallback, Resolver};
 use crate::layer::Layered;
@@ -28,6 +28,7 @@ use crate::reply::{IntoReply, ReplyHandlers};
 use crate::request::Head;
 use crate::router::{self, Group, GroupPlugin, IntoRoute, Limits, Registry};
 use crate::security::Security;
+use crate::server::health::Check;
 use crate::service::{NamedService, PubSubService, Service};
 use crate::session::{ErasedStore, SessionStore, Sessions};
 
@@ -77,6 +78,7 @@ pub struct AppBuilder {
     pub(super) limits: Limits,
     pub(super) groups: Vec<Group>,
     pub(super) services: Vec<(NamedService, Origin)>,
+    pub(super) checks: Vec<(Check, Origin)>,
     pub(super) session_store: Option<(Arc<dyn ErasedStore>, Origin)>,
     pub(super) replies: ReplyHandlers,
     pub(super) layers: Option<Layered>,
@@ -109,6 +111,7 @@ impl AppBuilder {
             limits: Limits::default(),
             groups: Vec::new(),
             services: Vec::new(),
+            checks: Vec::new(),
             session_store: None,
             replies: ReplyHandlers::default(),
             layers: None,
@@ -701,6 +704,57 @@ impl AppBuilder {
             }),
             None => self.services.push((named, origin)),
         }
+        self
+    }
+
+    /// Adds what has to be well before the app should get requests: `check` is asked when
+    /// `/health/ready` is, which answers 503 with `name` if it fails, panics or takes longer than
+    /// `server.health_timeout`. All checks run at once, and what they say counts for a second, however
+    /// many ask. They are asked only where [`health`](crate::ServerConfig::health) is on.
+    ///
+    /// ```
+    /// use nova_core::testing::TestClient;
+    /// use nova_core::{App, Error};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let file = folder.path().join("nova.toml");
+    /// # std::fs::write(&file, "[server]\nhealth = true").unwrap();
+    /// let app = App::builder()
+    ///     .config_file(file) // has `health = true` in `[server]`
+    ///     .ready("database", || async { Err(Error::new(503, "it is not reached")) });
+    /// let client = TestClient::new(app.build().unwrap());
+    ///
+    /// assert_eq!(client.get("/health/live").await.status(), 200);
+    /// assert_eq!(client.get("/health/ready").await.status(), 503);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// The future of `check` is dropped when it takes too long, and when who asks hangs up.
+    #[must_use]
+    #[track_caller]
+    pub fn ready<F, Fut>(mut self, name: &str, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let origin = Origin::caller();
+        if let Some((_, first)) = self.checks.iter().find(|(known, _)| known.name == name) {
+            self.errors.push(BuildError::DuplicateName {
+                kind: NameKind::Check,
+                name: name.to_owned(),
+                origin,
+                first: first.clone(),
+            });
+            return self;
+        }
+        let check = Check {
+            name: name.to_owned(),
+            run: Box::new(move || Box::pin(check())),
+        };
+        self.checks.push((check, origin));
         self
     }
 

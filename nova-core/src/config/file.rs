@@ -95,7 +95,8 @@ pub(crate) fn read(
     }
     variables.iter().for_each(|(name, _)| warn_of_slip(name));
     let config = layers.config(app_secrets.unwrap_or_default(), errors);
-    layers.check_sessions(errors);
+    layers.check("server", ServerConfig::contradictions, errors);
+    layers.check("session", SessionConfig::contradictions, errors);
     config.unwrap_or_else(|| Config::defaults(layers.environment))
 }
 
@@ -179,9 +180,15 @@ impl<'i> Layers<'i> {
         let server = self.table("server", errors);
         let log = self.table("log", errors);
         let session = self.table("session", errors);
+        let server: ServerConfig = server?;
+        let leaves = self.effective("server");
+        let origin = |key: &str| {
+            let leaf = leaves.iter().find(|leaf| leaf.path.join(".") == key);
+            leaf.map(Leaf::origin)
+        };
         Some(Config {
             environment: self.environment,
-            server: server?,
+            server: server.with_whole_paths(origin),
             log: log?,
             session: session?,
             app: None,
@@ -225,18 +232,27 @@ impl<'i> Layers<'i> {
         settings::read::<T>(&layer.name, &layer.origin, leaves, Wanted::Whole, untold).is_some()
     }
 
-    /// Finds what does not go together in `[session]`, in each environment.
-    fn check_sessions(&self, errors: &mut Vec<BuildError>) {
+    /// Finds what does not go together in a table, in each environment. Variables are for the one that
+    /// runs.
+    fn check<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        contradictions: impl Fn(&T) -> Vec<(&'static str, String)>,
+        errors: &mut Vec<BuildError>,
+    ) {
         let mut told = Vec::new();
         for environment in Environment::ALL {
-            let leaves = effective(self.of("session"), environment);
+            let runs = environment == self.environment;
+            let layers = self.of(table);
+            let layers = layers.filter(|layer| runs || !layer.origin.is_variable());
+            let leaves = effective(layers, environment);
             let origins: BTreeMap<_, _> = leaves
                 .iter()
                 .map(|leaf| (leaf.path.join("."), leaf.origin()))
                 .collect();
             let (untold, origin) = (&mut Vec::new(), Source::Defaults(DEFAULTS).at(0..0));
-            let Some(config) = settings::read::<SessionConfig>(
-                "`[session]`",
+            let Some(config) = settings::read::<T>(
+                &format!("`[{table}]`"),
                 &origin,
                 leaves,
                 Wanted::Whole,
@@ -244,7 +260,7 @@ impl<'i> Layers<'i> {
             ) else {
                 continue;
             };
-            for (key, message) in config.contradictions() {
+            for (key, message) in contradictions(&config) {
                 let origin = origins.get(key).unwrap_or(&origin).clone();
                 let place = (message.clone(), origin.to_string());
                 if !told.contains(&place) {

@@ -1,56 +1,9 @@
 //! The kinds of values that settings have.
 
-use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
-
-pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    struct Address;
-    impl Visitor<'_> for Address {
-        type Value = SocketAddr;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an IP address with a port, such as \"127.0.0.1:8080\"")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<SocketAddr, E> {
-            text.parse()
-                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-        }
-    }
-    deserializer.deserialize_str(Address)
-}
-
-/// A list of networks; an address is a network of one.
-pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    struct Network;
-    impl Visitor<'_> for Network {
-        type Value = IpNet;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an IP address or a network, such as \"127.0.0.1\" or \"10.0.0.0/8\"")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<IpNet, E> {
-            let one = text.parse::<IpAddr>().map(IpNet::from);
-            one.or_else(|_| text.parse())
-                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-        }
-    }
-
-    struct One(IpNet);
-    impl<'de> Deserialize<'de> for One {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_str(Network).map(One)
-        }
-    }
-
-    let networks = Vec::<One>::deserialize(deserializer)?;
-    Ok(networks.into_iter().map(|One(network)| network).collect())
-}
 
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     struct Bytes;
@@ -69,6 +22,64 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize,
         }
     }
     deserializer.deserialize_any(Bytes)
+}
+
+/// A number of things, above 0.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    number(deserializer, 1..=1_000_000)
+}
+
+/// The length of a head: hyper's buffer has a least size.
+pub(super) fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    number(deserializer, 8 * 1024..=16 * 1024 * 1024)
+}
+
+/// A window of HTTP/2, whose largest is 2 GiB (RFC 9113 §6.9.1).
+pub(super) fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let bytes = number(deserializer, 64 * 1024..=1024 * 1024 * 1024)?;
+    Ok(u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
+/// Permissions, as `chmod` has them.
+pub(super) fn permissions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    struct Octal;
+    impl Visitor<'_> for Octal {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("permissions as octal text, such as \"660\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u32, E> {
+            u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o777)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+    deserializer.deserialize_str(Octal)
+}
+
+fn number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    range: RangeInclusive<usize>,
+) -> Result<usize, D::Error> {
+    struct Number(RangeInclusive<usize>);
+    impl Visitor<'_> for Number {
+        type Value = usize;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a number from {} to {}", self.0.start(), self.0.end())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<usize, E> {
+            usize::try_from(number)
+                .ok()
+                .filter(|number| self.0.contains(number))
+                .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+        }
+    }
+    deserializer.deserialize_any(Number(range))
 }
 
 /// As [`bytes`], for a value that may be left out.

@@ -1,35 +1,39 @@
-//! One connection that speaks HTTP: hyper, corked, until the client or the app ends it.
+//! One connection that speaks HTTP: hyper, corked, until the client or the app ends it. What begins as
+//! HTTP/2 is in `http2.rs`.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
-use super::cork::{Cork, cork};
-use super::patience::Patience;
+use super::cork::{HeldBack, Standing, cork};
+use super::first_words::{Beginning, Spoken};
+use super::framing::Limits;
+use super::http2;
+use super::last_words::{last_words, linger};
+use super::patience::{Patience, Progress};
 use super::under_way::{LastPart, UnderWay};
 use crate::app::Core;
+use crate::config::ServerConfig;
 use crate::layer::Entered;
 use crate::life::Life;
+use crate::peer::Peer;
 use crate::request::Via;
+use crate::response::Response;
 
-/// How long the head of a request may take to arrive, from the end of the answer before it.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const HEADER_BYTES: usize = 64 * 1024;
-const TIMED_OUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// The room that hyper has beside a head.
+const MORE: usize = 8 * 1024;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
 /// What the requests of a connection share.
 struct Connection {
@@ -39,26 +43,55 @@ struct Connection {
     under_way: Arc<UnderWay>,
 }
 
-pub(super) async fn connection<I>(io: I, peer: Option<SocketAddr>, core: Arc<Core>, life: Life)
-where
+/// Serves what a client asks for on `io`. In which version of HTTP, its first bytes tell where it is not
+/// known yet.
+pub(super) async fn connection<I>(
+    mut io: I,
+    known: Option<Spoken>,
+    peer: Peer,
+    core: Arc<Core>,
+    life: Life,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Connection {
-        via: core.via(peer),
-        core,
-        life,
-        under_way: Arc::default(),
+    let config = &core.config.server;
+    let mut beginning = Beginning::new(life.stopping().listener(), config.head_timeout);
+    let spoken = match known {
+        None if config.http2 => beginning.spoken(&mut io, config.head_timeout).await,
+        None => Ok(Some(Spoken::Http1)),
+        known => Ok(known),
     };
-    if let Err(error) = serve(io, &connection).await {
+    let ended = match spoken {
+        Ok(None) => Ok(()),
+        Ok(Some(Spoken::Http1)) => {
+            let connection = Connection {
+                via: core.via(peer),
+                core,
+                life,
+                under_way: Arc::default(),
+            };
+            serve(io, beginning, &connection).await
+        }
+        Ok(Some(Spoken::Http2)) => {
+            let via = core.via(peer);
+            Box::pin(http2::serve(io, beginning, core, via, life)).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = ended {
         debug!(?peer, "a connection ended: {error}");
     }
 }
 
-async fn serve<I>(io: I, connection: &Connection) -> Result<(), Failure>
+async fn serve<I>(io: I, beginning: Beginning, connection: &Connection) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stop = connection.life.stopping().listener();
+    let Beginning {
+        ahead,
+        patience,
+        mut stop,
+    } = beginning;
     // The service and its futures borrow these: hyper ends before `connection` does.
     let Connection {
         core,
@@ -70,31 +103,53 @@ where
         under_way.begin();
         let entered = core.enter(request, via, life);
         async move {
-            let response = match entered {
+            let mut response = match entered {
                 Entered::App(received) => core.respond(received, life).await,
                 Entered::Layers(answer) => answer.await,
             };
+            // RFC 9110 §15.5.9. The rest of the body may never come.
+            if response.status() == StatusCode::REQUEST_TIMEOUT {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            if is_events(&response) {
+                under_way.begin_events();
+            }
             Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
         }
     });
-    let (stream, cork) = cork(io);
+    let config = &core.config.server;
+    let limits = Limits {
+        bytes: config.head_limit,
+        fields: config.head_fields,
+    };
+    let (stream, cork) = cork(io, limits);
+    let mut waiting = Waiting::new(config, patience, !ahead.is_empty());
+    cork.put_back(&ahead);
+    drop(ahead);
     // Not `pipeline_flush`: it holds answers back while anything unread waits, also when that is
     // half a request or a malformed one; the cork does not. Not `header_read_timeout`: `Waiting` is
-    // the same for less. Nor `max_headers`: 100 is hyper's own limit, and costs 1,700 instructions for
-    // each request when it is named.
-    // `half_close`, and `poll_hung_up` for what it gives up: hyper looks for a client that has hung up
+    // the same for less.
+    // `half_close`, and `poll_standing` for what it gives up: hyper looks for a client that has hung up
     // as soon as it has a request, and makes a buffer of 8 KiB to do so, since the request still has the
     // last one. Most answers are ready before there is anything to look for.
     // `writev` is for long bodies, and costs short ones a queue.
-    let hyper = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    builder
         .half_close(true)
         .writev(false)
-        .max_buf_size(HEADER_BYTES)
+        .max_buf_size(config.head_limit + MORE);
+    // It is hyper's own limit, and costs 1,700 instructions for each request when it is named.
+    if config.head_fields > 100 {
+        builder.max_headers(config.head_fields);
+    }
+    let hyper = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
 
     let mut hyper = pin!(hyper);
-    let mut waiting = Waiting::new();
+    let mut taking = Progress::new(config.send_timeout);
+    let mut answering = Progress::new(config.half_closed_timeout);
     let mut is_finishing = false;
     let ended: Result<End, Failure> = poll_fn(|context| {
         if !is_finishing && stop.poll(context).is_ready() {
@@ -104,24 +159,62 @@ where
         if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
-        if under_way.is_busy() && cork.poll_hung_up(context).is_ready() {
+        let is_busy = under_way.is_busy();
+        let standing = cork.poll_standing(context, is_busy)?;
+        let is_full = standing.is_full && (is_busy || !standing.is_released);
+        if taking.poll_lost(context, is_full.then_some(standing.sent)) {
+            return Poll::Ready(Ok(End::Unread));
+        }
+        // A client that has closed its side may still read, and there is no way to know but to send.
+        let is_in_doubt = is_busy && standing.has_hung_up && !is_full;
+        let is_gone = is_in_doubt && under_way.sends_events();
+        if answering.poll_lost(context, is_in_doubt.then_some(standing.sent)) || is_gone {
             return Poll::Ready(Err("the client has hung up before its answer".into()));
         }
-        let Poll::Ready(released) = cork.poll_release(context) else {
+        if !standing.is_released {
             waiting.put_off();
             return Poll::Pending;
-        };
-        released?;
-        waiting.poll(context, under_way, &cork).map(Ok)
+        }
+        match standing.held_back {
+            Some(HeldBack::Refused(status)) if !is_busy => {
+                return Poll::Ready(Ok(End::Refused(status)));
+            }
+            Some(HeldBack::Switch) if !is_busy => {
+                cork.stay();
+                context.waker().wake_by_ref();
+            }
+            _ => {}
+        }
+        waiting.poll(context, under_way, &standing).map(Ok)
     })
     .await;
-    if let Ok(End::Silent { in_a_head: true }) = ended {
-        cork.write(TIMED_OUT);
+    let last_status = match ended {
+        Ok(End::Silent { in_a_head: true }) => Some(408),
+        Ok(End::Refused(status)) => Some(status),
+        Ok(End::Unread) => return Err("the client does not read its answer".into()),
+        _ => None,
+    };
+    if let Some(status) = last_status {
+        debug!(status, "what a client sends is refused");
+        cork.write(&last_words(status));
+        linger(&cork).await?;
     }
     // Also what comes before the switch to another protocol.
     let removed = poll_fn(|context| cork.poll_remove(context)).await;
     ended?;
     Ok(removed?)
+}
+
+/// Whether the answer is one that does not end by itself, to a client that is one no longer when it has
+/// closed its side.
+#[inline]
+fn is_events(response: &Response) -> bool {
+    let is_events = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
+    response.body().whole_length().is_none()
+        && response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(is_events)
 }
 
 /// How a connection ends.
@@ -133,23 +226,32 @@ enum End {
         /// The rest of a head is missing.
         in_a_head: bool,
     },
+    /// What the client sends is no request, and gets this status.
+    Refused(u16),
+    /// The client does not take what it has asked for.
+    Unread,
 }
 
 /// The wait for the next request.
-struct Waiting {
+struct Waiting<'c> {
+    config: &'c ServerConfig,
     patience: Patience,
     /// How many requests had begun when it began; `None` when it is to begin.
     since: Option<u32>,
     /// How many bytes had arrived then.
     received: u64,
+    in_a_head: bool,
 }
 
-impl Waiting {
-    fn new() -> Self {
+impl<'c> Waiting<'c> {
+    /// `patience` is that with the first head, of which a part may have come.
+    fn new(config: &'c ServerConfig, patience: Patience, in_a_head: bool) -> Self {
         Waiting {
-            patience: Patience::new(HEADER_TIMEOUT),
+            config,
+            patience,
             since: Some(0),
             received: 0,
+            in_a_head,
         }
     }
 
@@ -160,11 +262,11 @@ impl Waiting {
     }
 
     /// To be called after each poll of hyper, when all is written.
-    fn poll<I>(
+    fn poll(
         &mut self,
         context: &mut Context<'_>,
         under_way: &UnderWay,
-        cork: &Cork<I>,
+        standing: &Standing,
     ) -> Poll<End> {
         if under_way.is_busy() {
             self.since = None;
@@ -172,12 +274,17 @@ impl Waiting {
         }
         if self.since != Some(under_way.begun()) {
             self.since = Some(under_way.begun());
-            self.received = cork.received();
-            self.patience.renew();
+            self.received = standing.received;
+            self.in_a_head = false;
+            self.patience.renew(self.config.keep_alive_timeout);
+        }
+        if !self.in_a_head && standing.received > self.received {
+            self.in_a_head = true;
+            self.patience.renew(self.config.head_timeout);
         }
         ready!(self.patience.poll_lost(context));
         Poll::Ready(End::Silent {
-            in_a_head: cork.received() > self.received,
+            in_a_head: self.in_a_head,
         })
     }
 }

@@ -13,11 +13,15 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+use super::framing::{Framing, Limits, Refusal};
 
 /// How many bytes are gathered at most; then they are written, and hyper waits where they cannot be.
 const GATHERED: usize = 64 * 1024;
@@ -25,11 +29,13 @@ const GATHERED: usize = 64 * 1024;
 const SMALL: usize = 16 * 1024;
 /// How many bytes are read while nobody asks for any, at most.
 const AHEAD: usize = 1024;
+/// How many bytes of a refused client are read at once and thrown away, at most.
+const DISCARDED: usize = 1024 * 1024;
 /// The room that an idle connection keeps.
 const KEPT: usize = 4 * 1024;
 
 /// The stream, and what holds it back. It begins corked.
-pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
+pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
     let shared = Arc::new(Shared {
         stream: Mutex::new(Stream {
             io,
@@ -38,10 +44,17 @@ pub(super) fn cork<I>(io: I) -> (Corked<I>, Cork<I>) {
             written: 0,
             unflushed: false,
             waiting: None,
-            ahead: Vec::new(),
+            ahead: BytesMut::new(),
+            cleared: 0,
+            framing: Framing::new(limits),
+            received: 0,
+            sent: 0,
+            is_full: false,
+            is_behind: false,
+            is_held_back: false,
+            has_hung_up: false,
         }),
         is_corked: AtomicBool::new(true),
-        received: AtomicU64::new(0),
     });
     (Corked(Arc::clone(&shared)), Cork(shared))
 }
@@ -58,8 +71,6 @@ struct Shared<I> {
     stream: Mutex<Stream<I>>,
     /// Whether the mode is `Corked`, for a look without the lock.
     is_corked: AtomicBool,
-    /// How many bytes were read. The task that has the stream counts and looks.
-    received: AtomicU64,
 }
 
 struct Stream<I> {
@@ -73,8 +84,50 @@ struct Stream<I> {
     /// Who found no room while the stream was corked. After a switch of protocols that is another
     /// task than the connection's, and the stream knows one task at a time that waits to write.
     waiting: Option<Waker>,
-    /// What has been read before anybody has asked for it.
-    ahead: Vec<u8>,
+    /// What has been read, but not given to hyper: nobody has asked for it, or the framing has not let it
+    /// through. It holds a head at most, and a little more.
+    ahead: BytesMut,
+    /// How many bytes of `ahead` may go on.
+    cleared: usize,
+    framing: Framing,
+    /// How many bytes were read.
+    received: u64,
+    /// How many bytes have left.
+    sent: u64,
+    /// Whether the client has to read before more can leave.
+    is_full: bool,
+    /// Whether hyper has more to write than there was room for.
+    is_behind: bool,
+    /// Whether hyper has asked for more than the framing lets through.
+    is_held_back: bool,
+    /// Whether the client has closed its side.
+    has_hung_up: bool,
+}
+
+/// How a connection stands after a poll of hyper.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// How many bytes have arrived.
+    pub(super) received: u64,
+    /// How many bytes the client has taken.
+    pub(super) sent: u64,
+    /// Whether all that was written has left.
+    pub(super) is_released: bool,
+    /// Whether the client has to take something before more can leave.
+    pub(super) is_full: bool,
+    /// Whether the client has closed its side, as far as somebody has looked.
+    pub(super) has_hung_up: bool,
+    /// What keeps hyper from reading the next request, if anything does and hyper has written all.
+    pub(super) held_back: Option<HeldBack>,
+}
+
+/// What keeps hyper from reading on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeldBack {
+    /// The request may switch protocols.
+    Switch,
+    /// The next request is no request, and gets this status.
+    Refused(u16),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,9 +141,11 @@ enum Mode {
 }
 
 impl<I> Cork<I> {
-    /// How many bytes have arrived so far.
-    pub(super) fn received(&self) -> u64 {
-        self.0.received.load(Ordering::Relaxed)
+    /// Gives back what was read before there was a cork.
+    pub(super) fn put_back(&self, bytes: &[u8]) {
+        let mut stream = self.0.lock();
+        stream.ahead.extend_from_slice(bytes);
+        stream.received += bytes.len() as u64;
     }
 
     /// Adds some last bytes to what is gathered.
@@ -99,34 +154,71 @@ impl<I> Cork<I> {
         stream.gathered.extend_from_slice(bytes);
         stream.unflushed = true;
     }
+
+    /// The protocol was not switched: hyper may read the next request. To be followed by a poll of hyper.
+    pub(super) fn stay(&self) {
+        let mut stream = self.0.lock();
+        stream.is_held_back = false;
+        stream.framing.stay();
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Cork<I> {
+    /// Writes what is gathered, and says how the connection stands. To be called after each poll of hyper.
+    /// While it waits for an answer (`is_busy`), this also looks whether the client is still there.
+    ///
+    /// # Errors
+    /// The stream's own.
+    pub(super) fn poll_standing(
+        &self,
+        context: &mut Context<'_>,
+        is_busy: bool,
+    ) -> io::Result<Standing> {
+        let mut stream = self.0.lock();
+        if is_busy {
+            stream.look_ahead(context)?;
+        }
+        let is_released = match stream.poll_release(context) {
+            Poll::Ready(released) => released.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        Ok(Standing {
+            received: stream.received,
+            sent: stream.sent,
+            is_released,
+            is_full: stream.is_full,
+            has_hung_up: stream.has_hung_up,
+            held_back: match stream.is_held_back && !stream.is_behind {
+                true => stream.held_back(),
+                false => None,
+            },
+        })
+    }
 }
 
 impl<I: AsyncRead + Unpin> Cork<I> {
-    /// Ready when the client has hung up. The only way to know is to read: what comes instead is for who
-    /// reads next, and then nobody looks any further. To be called while hyper waits for an answer.
-    pub(super) fn poll_hung_up(&self, context: &mut Context<'_>) -> Poll<()> {
+    /// Reads until the client has closed its side, or far too much.
+    pub(super) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut stream = self.0.lock();
-        if !stream.ahead.is_empty() {
-            return Poll::Pending;
-        }
         let mut room = [0; AHEAD];
-        let mut buffer = ReadBuf::new(&mut room);
-        match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
-                stream.ahead.extend_from_slice(buffer.filled());
-                self.0.count(buffer.filled().len());
-                context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
-                Poll::Pending
+        let mut left = DISCARDED;
+        while left > 0 {
+            let mut buffer = ReadBuf::new(&mut room);
+            match ready!(Pin::new(&mut stream.io).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => left = left.saturating_sub(AHEAD),
+                Ok(()) | Err(_) => break,
             }
-            Ok(()) | Err(_) => Poll::Ready(()),
         }
+        Poll::Ready(())
     }
 }
 
 impl<I: AsyncWrite + Unpin> Cork<I> {
-    /// Writes what is gathered. To be called after each poll of the connection.
-    pub(super) fn poll_release(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().poll_release(context)
+    /// Writes what is gathered, and that it was the last.
+    pub(super) fn poll_close(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = self.0.lock();
+        ready!(stream.poll_release(context))?;
+        Pin::new(&mut stream.io).poll_shutdown(context)
     }
 
     /// Writes what is gathered, and from then on nothing is. To be called when the connection has
@@ -153,9 +245,14 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         }
         while self.written < self.gathered.len() {
             let left = &self.gathered[self.written..];
-            match ready!(Pin::new(&mut self.io).poll_write(context, left))? {
+            let polled = Pin::new(&mut self.io).poll_write(context, left);
+            self.is_full = polled.is_pending();
+            match ready!(polled)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.written += count,
+                count => {
+                    self.written += count;
+                    self.sent += count as u64;
+                }
             }
         }
         self.gathered.clear();
@@ -177,7 +274,12 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
             self.gathered.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.is_full = polled.is_pending();
+        if let Poll::Ready(Ok(count)) = polled {
+            self.sent += count as u64;
+        }
+        polled
     }
 
     /// Remembers who waits, where that may be another task than the connection's.
@@ -189,23 +291,124 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
     }
 }
 
+impl<I> Stream<I> {
+    fn held_back(&self) -> Option<HeldBack> {
+        match self.framing.refusal() {
+            None => Some(HeldBack::Switch),
+            Some(Refusal::Head(status)) => Some(HeldBack::Refused(status)),
+            Some(Refusal::Body) => None,
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> Stream<I> {
+    /// Whether the client has closed its side, which only reading tells: what comes instead is for who reads
+    /// next, and then nobody looks any further.
+    fn look_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.has_hung_up || !self.ahead.is_empty() {
+            return Ok(());
+        }
+        let mut room = [0; AHEAD];
+        let mut buffer = ReadBuf::new(&mut room);
+        if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+            read?;
+            match buffer.filled() {
+                [] => self.has_hung_up = true,
+                some => {
+                    self.ahead.extend_from_slice(some);
+                    self.received += some.len() as u64;
+                    context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives hyper what the framing lets through, and all to whom has the stream after hyper.
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.mode != Mode::Corked {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            return match count == 0 && !self.has_hung_up {
+                true => Pin::new(&mut self.io).poll_read(context, buffer),
+                false => Poll::Ready(Ok(())),
+            };
+        }
+        if self.ahead.is_empty() && !self.has_hung_up {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.io).poll_read(context, buffer))?;
+            let fresh = &buffer.filled()[before..];
+            self.received += fresh.len() as u64;
+            if fresh.is_empty() {
+                self.has_hung_up = true;
+                return Poll::Ready(Ok(()));
+            }
+            let cleared = self.framing.clear(fresh);
+            if cleared < fresh.len() {
+                self.ahead.extend_from_slice(&fresh[cleared..]);
+                buffer.set_filled(before + cleared);
+            }
+            if cleared > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        loop {
+            if self.cleared == 0 {
+                self.cleared = self.framing.clear(&self.ahead);
+            }
+            if self.cleared > 0 {
+                let count = self.cleared.min(buffer.remaining());
+                buffer.put_slice(&self.ahead[..count]);
+                self.ahead.advance(count);
+                self.cleared -= count;
+                if self.ahead.is_empty() {
+                    self.ahead = BytesMut::new(); // it is rare that there is anything
+                }
+                return Poll::Ready(Ok(()));
+            }
+            match self.framing.refusal() {
+                Some(Refusal::Body) => {
+                    let broken =
+                        io::Error::new(io::ErrorKind::InvalidData, "the chunks are broken");
+                    return Poll::Ready(Err(broken));
+                }
+                Some(Refusal::Head(_)) => {
+                    self.is_held_back = true;
+                    return Poll::Pending; // the connection's task looks after each poll
+                }
+                None => {}
+            }
+            if self.framing.is_held() && !self.ahead.is_empty() {
+                self.is_held_back = true;
+                return Poll::Pending;
+            }
+            if self.has_hung_up {
+                return Poll::Ready(Ok(()));
+            }
+            self.ahead.reserve(AHEAD);
+            match ready!(poll_read_buf(
+                Pin::new(&mut self.io),
+                context,
+                &mut self.ahead
+            ))? {
+                0 => self.has_hung_up = true,
+                count => self.received += count as u64,
+            }
+        }
+    }
+}
+
 impl<I: AsyncRead + Unpin> AsyncRead for Corked<I> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut stream = self.0.lock();
-        if !stream.ahead.is_empty() {
-            let count = stream.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&stream.ahead[..count]);
-            stream.ahead.drain(..count);
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut stream.io).poll_read(context, buffer);
-        self.0.count(buffer.filled().len() - before);
-        polled
+        self.0.lock().poll_read(context, buffer)
     }
 }
 
@@ -221,6 +424,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
             Mode::Leaving => stream.noted(context, Poll::Pending),
             Mode::Corked => {
                 let polled = stream.poll_gather(context, bytes);
+                stream.is_behind = polled.is_pending();
                 stream.noted(context, polled)
             }
         }
@@ -275,12 +479,6 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Corked<I> {
 }
 
 impl<I> Shared<I> {
-    /// More bytes were read.
-    fn count(&self, more: usize) {
-        let received = self.received.load(Ordering::Relaxed) + more as u64;
-        self.received.store(received, Ordering::Relaxed);
-    }
-
     /// A panic in `I` leaves nothing half-done that matters.
     fn lock(&self) -> MutexGuard<'_, Stream<I>> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)

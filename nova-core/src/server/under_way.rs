@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -18,11 +18,22 @@ use crate::response::ResponseBody;
 pub(super) struct UnderWay {
     begun: AtomicU32,
     ended: AtomicU32,
+    /// Whether the answer that is being sent is a stream of events.
+    events: AtomicBool,
 }
 
 impl UnderWay {
     pub(super) fn begin(&self) {
         count(&self.begun);
+    }
+
+    /// The answer that is sent next is a stream of events.
+    pub(super) fn begin_events(&self) {
+        self.events.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn sends_events(&self) -> bool {
+        self.events.load(Ordering::Relaxed)
     }
 
     fn end(&self) {
@@ -107,6 +118,7 @@ impl Long {
 /// hyper has taken all, or given up.
 impl Drop for Long {
     fn drop(&mut self) {
+        self.under_way.events.store(false, Ordering::Relaxed);
         self.under_way.end();
     }
 }

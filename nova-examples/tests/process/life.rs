@@ -52,9 +52,10 @@ fn it_prints_where_it_listens_and_stops_on_sigterm_with_0(database: TestDatabase
 
 fn a_second_signal_ends_a_stop_that_takes_its_time(database: TestDatabase) {
     let app = NotesProcess::start(&database);
-    // A head that never ends holds the stop up until its time-out.
+    // A body that never ends holds the stop up until its time-out.
     let mut half = TcpStream::connect(app.address()).unwrap();
-    half.write_all(b"GET /heartbeat HT").unwrap();
+    half.write_all(b"POST /api/notes HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{")
+        .unwrap();
     assert_eq!(app.send("GET", "/heartbeat", "").0, 200);
     app.signal("TERM");
     app.wait_for_log("SIGTERM: stopping");

@@ -17,3 +17,4 @@ mod life;
 mod log;
 mod postgres;
 mod sessions;
+mod stop;

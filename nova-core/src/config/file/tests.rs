@@ -28,10 +28,16 @@ fn read_all(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     }
 }
 
+/// Where it listens, as a variable would have it.
+fn listens(config: &Config) -> String {
+    let addresses = config.server.listen.iter().map(ToString::to_string);
+    addresses.collect::<Vec<_>>().join(",")
+}
+
 #[test]
 fn what_is_left_out_has_its_default() {
     let config = read_all("", &[]).unwrap();
-    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(listens(&config), "127.0.0.1:8080");
     assert_eq!(config.server.body_limit, 2 * 1024 * 1024);
     assert_eq!(
         config.server.shutdown_drain_timeout,
@@ -52,7 +58,7 @@ fn variables_beat_the_environment_and_the_environment_beats_the_rest() {
         [prod.server]
         listen = '127.0.0.1:3'";
     let config = read_all(text, &[("NOVA_SERVER__LISTEN", "127.0.0.1:4")]).unwrap();
-    assert_eq!(config.server.listen.port(), 4);
+    assert_eq!(listens(&config), "127.0.0.1:4");
     assert_eq!(config.server.body_limit, 2);
     assert_eq!(
         config.server.shutdown_drain_timeout,
@@ -61,7 +67,7 @@ fn variables_beat_the_environment_and_the_environment_beats_the_rest() {
 
     let config = read_all(text, &[("NOVA_ENV", "prod")]).unwrap();
     assert_eq!(config.environment, Environment::Prod);
-    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(listens(&config), "127.0.0.1:3");
     assert_eq!(config.server.body_limit, 1);
 }
 
@@ -69,6 +75,85 @@ fn variables_beat_the_environment_and_the_environment_beats_the_rest() {
 fn a_variable_is_a_number_where_one_belongs() {
     let config = read_all("", &[("NOVA_SERVER__BODY_LIMIT", "1_000")]).unwrap();
     assert_eq!(config.server.body_limit, 1000);
+}
+
+#[test]
+fn an_app_listens_on_one_address_or_on_several() {
+    for (written, addresses) in [
+        ("'http://127.0.0.1:1'", "127.0.0.1:1"),
+        ("['127.0.0.1:1', '[::1]:2']", "127.0.0.1:1,[::1]:2"),
+        (
+            "'127.0.0.1:1, unix:/run/app.sock'",
+            "127.0.0.1:1,unix:/run/app.sock",
+        ),
+        ("['127.0.0.1:0', '127.0.0.1:0']", "127.0.0.1:0,127.0.0.1:0"),
+    ] {
+        let config = read_all(&format!("[server]\nlisten = {written}"), &[]).unwrap();
+        assert_eq!(listens(&config), addresses);
+    }
+    for written in ["127.0.0.1:1,[::1]:2", "['127.0.0.1:1', \"[::1]:2\"]"] {
+        let config = read_all("", &[("NOVA_SERVER__LISTEN", written)]).unwrap();
+        assert_eq!(listens(&config), "127.0.0.1:1,[::1]:2");
+    }
+}
+
+#[test]
+fn what_cannot_be_listened_on_is_a_mistake() {
+    for (written, told) in [
+        (
+            "[]",
+            "nova.toml:2:10: `listen` is wrong: the app has to listen somewhere",
+        ),
+        (
+            "['127.0.0.1:1', '::1:2']",
+            "nova.toml:2:26: `listen` is wrong: invalid value: string \"::1:2\"",
+        ),
+        (
+            "'127.0.0.1:1,'",
+            "string \"\", expected an IP address with a port",
+        ),
+        (
+            "'unix:'",
+            "expected an IP address with a port, such as \"127.0.0.1:8080\", or a Unix socket",
+        ),
+        (
+            "['127.0.0.1:1', 'http://127.0.0.1:1']",
+            "nova.toml:2:10: `127.0.0.1:1` stands twice in `listen`",
+        ),
+        (
+            "'127.0.0.1:1'\nunix_mode = 0o660",
+            "expected permissions as octal text, such as \"660\"",
+        ),
+        (
+            "'127.0.0.1:1'\nunix_mode = '888'",
+            "expected permissions as octal text, such as \"660\"",
+        ),
+    ] {
+        let mistakes = read_all(&format!("[server]\nlisten = {written}"), &[]).unwrap_err();
+        assert!(mistakes.contains(told), "{told}\n\nis not in\n\n{mistakes}");
+    }
+    let config = read_all("", &[("NOVA_SERVER__UNIX_MODE", "600")]).unwrap();
+    assert_eq!(config.server.unix_mode, 0o600);
+}
+
+#[test]
+fn a_socket_in_the_file_is_below_its_folder_and_one_in_a_variable_below_the_working_directory() {
+    let text = "[server]\nlisten = ['unix:run/a.sock', 'unix:/b.sock']".to_owned();
+    let file = SourceFile::new(Path::new("app/nova.toml"), text);
+    let listening = |variables: &[(String, String)]| {
+        let errors = &mut Vec::new();
+        listens(&read(Some(&file), variables, (None, &[]), errors))
+    };
+    assert_eq!(listening(&[]), "unix:app/run/a.sock,unix:/b.sock");
+    let variable = ("NOVA_SERVER__LISTEN".to_owned(), "unix:c.sock".to_owned());
+    assert_eq!(listening(&[variable]), "unix:c.sock");
+}
+
+#[test]
+fn a_variable_contradicts_nothing_in_the_environment_that_does_not_run() {
+    let text = "[dev.session]\nidle = '1h'\nabsolute = '2h'\n[prod.session]\nidle = '5h'";
+    let variable = [("NOVA_SESSION__ABSOLUTE", "3h")];
+    assert!(read_all(text, &variable).is_ok());
 }
 
 #[test]
@@ -85,7 +170,8 @@ fn all_mistakes_are_told_at_once_each_with_its_place() {
     .unwrap_err();
     for expected in [
         "nova.toml:2:10: `listen` is wrong: invalid value: string \"localhost\", expected an IP \
-         address with a port, such as \"127.0.0.1:8080\"\n  |\n2 | listen = \"localhost\"\n  \
+         address with a port, such as \"127.0.0.1:8080\", or a Unix socket, such as \
+         \"unix:/run/app.sock\", or a list of such\n  |\n2 | listen = \"localhost\"\n  \
          |          ^^^^^^^^^^^",
         "nova.toml:3:1: `[server]` has no key `body_limt`\n  |\n3 | body_limt = 1\n  | \
          ^^^^^^^^^\nhelp: a similar key exists: `body_limit`",

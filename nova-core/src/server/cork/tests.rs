@@ -9,6 +9,11 @@ use crate::app::App;
 use crate::reply::text;
 use crate::server::Served;
 
+const LIMITS: Limits = Limits {
+    bytes: 64 * 1024,
+    fields: 100,
+};
+
 /// A stream that counts how often it is written to.
 struct Counted {
     io: DuplexStream,
@@ -66,6 +71,16 @@ impl AsyncWrite for Counted {
     }
 }
 
+async fn released<I: AsyncRead + AsyncWrite + Unpin>(cork: &Cork<I>) {
+    poll_fn(
+        |context| match cork.poll_standing(context, false).unwrap().is_released {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        },
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn sixteen_pipelined_answers_leave_in_one_write() {
     let app = App::builder()
@@ -76,7 +91,7 @@ async fn sixteen_pipelined_answers_leave_in_one_write() {
     let (counted, writes) = counted(theirs);
     let requests = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(16);
     client.write_all(&requests).await.unwrap();
-    served.connect(counted, None);
+    served.connect(counted, crate::peer::Peer::Unknown);
     let mut answers = Vec::with_capacity(64 * 1024);
     client.read_buf(&mut answers).await.unwrap();
 
@@ -89,7 +104,7 @@ async fn sixteen_pipelined_answers_leave_in_one_write() {
 async fn a_long_write_goes_straight_on_behind_what_is_gathered() {
     let (mut far, near) = duplex(1024 * 1024);
     let (counted, writes) = counted(near);
-    let (mut corked, cork) = cork(counted);
+    let (mut corked, cork) = cork(counted, LIMITS);
     let long = vec![b'x'; SMALL + 1];
     corked.write_all(b"head").await.unwrap();
     assert_eq!(writes.load(Ordering::Relaxed), 0);
@@ -99,7 +114,7 @@ async fn a_long_write_goes_straight_on_behind_what_is_gathered() {
     corked.write_all(b"tail").await.unwrap();
     corked.flush().await.unwrap();
     assert_eq!(writes.load(Ordering::Relaxed), 2);
-    poll_fn(|context| cork.poll_release(context)).await.unwrap();
+    released(&cork).await;
     drop((corked, cork));
     let mut arrived = Vec::new();
     far.read_to_end(&mut arrived).await.unwrap();
@@ -109,7 +124,7 @@ async fn a_long_write_goes_straight_on_behind_what_is_gathered() {
 #[tokio::test]
 async fn what_is_gathered_has_a_bound_and_its_writer_waits_there() {
     let (_far, near) = duplex(1);
-    let (mut corked, _cork) = cork(near);
+    let (mut corked, _cork) = cork(near, LIMITS);
     let writer = tokio::spawn(async move {
         let mut written = 0;
         loop {
@@ -130,7 +145,7 @@ async fn what_is_gathered_has_a_bound_and_its_writer_waits_there() {
 #[tokio::test]
 async fn a_shutdown_writes_what_is_gathered() {
     let (mut far, near) = duplex(1);
-    let (mut corked, _cork) = cork(near);
+    let (mut corked, _cork) = cork(near, LIMITS);
     corked.write_all(b"last words").await.unwrap();
     let mut arrived = String::new();
     let (shut, read) = tokio::join!(corked.shutdown(), far.read_to_string(&mut arrived));
@@ -143,7 +158,7 @@ async fn a_shutdown_writes_what_is_gathered() {
 #[tokio::test]
 async fn who_writes_while_the_cork_leaves_is_woken_and_comes_last() {
     let (mut far, near) = duplex(4);
-    let (mut corked, cork) = cork(near);
+    let (mut corked, cork) = cork(near, LIMITS);
     corked.write_all(b"101 Switching").await.unwrap();
     let removed = tokio::spawn(async move {
         poll_fn(|context| cork.poll_remove(context)).await.unwrap();
@@ -165,7 +180,7 @@ async fn who_writes_while_the_cork_leaves_is_woken_and_comes_last() {
 async fn without_its_cork_a_stream_is_a_plain_one() {
     let (mut far, near) = duplex(1024);
     let (counted, writes) = counted(near);
-    let (mut corked, cork) = cork(counted);
+    let (mut corked, cork) = cork(counted, LIMITS);
     poll_fn(|context| cork.poll_remove(context)).await.unwrap();
     corked.write_all(b"one").await.unwrap();
     corked.write_all(b"two").await.unwrap();
@@ -179,9 +194,9 @@ async fn without_its_cork_a_stream_is_a_plain_one() {
 #[tokio::test]
 async fn an_idle_connection_keeps_little_room() {
     let (_far, near) = duplex(1024 * 1024);
-    let (mut corked, cork) = cork(near);
+    let (mut corked, cork) = cork(near, LIMITS);
     corked.write_all(&[0; SMALL]).await.unwrap();
-    poll_fn(|context| cork.poll_release(context)).await.unwrap();
+    released(&cork).await;
 
     assert!(cork.0.lock().gathered.capacity() <= KEPT);
 }
