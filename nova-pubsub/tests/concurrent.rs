@@ -4,6 +4,10 @@
 //! builds the crate over the locks and atomics of `shuttle`, whose scheduler decides at each of them
 //! which thread goes on. A failure prints the schedule that leads to it.
 #![cfg(shuttle)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

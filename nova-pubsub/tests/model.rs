@@ -1,6 +1,11 @@
 //! Joins, leaves, broadcasts, topics, policies and sinks, in any order, against a model that is as
 //! simple as can be: lists that are searched from the front.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not know for such"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
