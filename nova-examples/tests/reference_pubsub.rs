@@ -1,6 +1,8 @@
 //! What the page about pub/sub in the book's reference shows, as tests. The page shows what stands
 //! between each `ANCHOR` and its `ANCHOR_END`.
 
+#![expect(clippy::print_stdout, reason = "the page shows what is told, simply")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
