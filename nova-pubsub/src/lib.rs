@@ -40,22 +40,50 @@
 //!   panicked member is gone at once. Joining twice is one membership.
 //! - **Order**: a broadcast that returned before another on the same channel began precedes it
 //!   for every member.
-//! - **Delivery** is at most once. A mailbox is bounded and drops its oldest messages when it is
-//!   full; its owner learns of it by [`Received::Lagged`], the operator by [`PubSub::stats`].
-//! - One slow member never slows the others or the broadcaster: no call here waits for a member.
+//! - **Delivery** is at most once. A mailbox is bounded, and its [`Policy`] says what it does when it is
+//!   full; its owner learns of every loss by [`Received::Lagged`], the operator by the log and by
+//!   [`PubSub::stats`].
+//! - **Payloads** are cloned once, kept for members on this node, and encoded at most once.
+//! - One slow member never slows the others or the broadcaster: no call here waits for a member. What
+//!   joining and leaving costs does not depend on how many members there are.
+//!
+//! # More than mailboxes
+//! A [`Sink`] takes messages for many members at once. [`Mailbox::join_topics`] is for chosen topics of a
+//! channel. [`PubSub::monitor`] tells who comes and goes, and [`PubSub::inspect`] what goes on.
 
+mod afterwards;
+mod channel;
+mod dense;
+mod door;
+mod inbox;
+mod inspection;
+mod log;
+mod losses;
 mod mailbox;
 mod member;
+mod memberships;
 mod message;
+mod monitor;
 mod payload;
+mod policy;
 mod pubsub;
+mod queue;
 mod registry;
 mod scope;
+mod sink;
 mod stats;
+mod sync;
+mod topics;
 
+pub use door::{Door, Member};
+pub use inspection::{ChannelInfo, Fullest, Inspection};
 pub use mailbox::{DEFAULT_CAPACITY, Mailbox, Received};
 pub use member::{MemberId, Members, NodeId};
 pub use message::Message;
+pub use monitor::{Change, Monitor};
 pub use payload::{DecodeError, Payload};
+pub use policy::Policy;
 pub use pubsub::{PubSub, Report};
+pub use sink::{Sink, Taken};
 pub use stats::Stats;
+pub use topics::Topics;

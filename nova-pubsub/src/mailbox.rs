@@ -1,13 +1,16 @@
 //! Where a member's messages wait until it takes them.
 
-use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use crate::inbox::Inbox;
 use crate::member::MemberId;
 use crate::message::Message;
+use crate::policy::Policy;
 use crate::pubsub::PubSub;
+use crate::registry::Joins;
+use crate::topics::Topics;
 
 /// How many messages a mailbox holds unless told otherwise.
 pub const DEFAULT_CAPACITY: usize = 1024;
@@ -15,8 +18,8 @@ pub const DEFAULT_CAPACITY: usize = 1024;
 /// A member of channels: any task can have one.
 ///
 /// It holds [`DEFAULT_CAPACITY`] messages; when its owner is slower than that, the oldest are
-/// dropped and the next [`recv`](Self::recv) says how many. Dropping the mailbox ends its
-/// memberships at once.
+/// dropped and the next [`recv`](Self::recv) says how many. [`PubSub::mailbox_with`] makes one with
+/// another bound or [`Policy`]. Dropping the mailbox ends its memberships at once.
 ///
 /// ```
 /// # use nova_pubsub::{PubSub, Received};
@@ -38,7 +41,6 @@ pub const DEFAULT_CAPACITY: usize = 1024;
 #[derive(Debug)]
 pub struct Mailbox {
     inbox: Arc<Inbox>,
-    joined: HashSet<Arc<str>>,
     /// Speaks for this mailbox: its sender is the mailbox's id.
     pubsub: PubSub,
 }
@@ -48,20 +50,19 @@ pub struct Mailbox {
 pub enum Received {
     /// The next message, in the order of the broadcasts.
     Message(Message),
-    /// So many messages were dropped here, because the mailbox was full.
+    /// So many messages were lost here, because the mailbox was full.
     Lagged(u64),
 }
 
 impl Mailbox {
-    pub(crate) fn new(pubsub: &PubSub, capacity: usize) -> Self {
-        let inbox = pubsub.registry().open_inbox(capacity);
+    pub(crate) fn new(pubsub: &PubSub, capacity: usize, policy: Policy) -> Self {
+        let inbox = pubsub.registry().open_inbox(capacity, policy);
         if let Some(scope) = pubsub.scope() {
-            scope.add(&inbox);
+            scope.add_inbox(&inbox, pubsub.registry());
         }
         Mailbox {
             pubsub: pubsub.speaking_for(inbox.id()),
             inbox,
-            joined: HashSet::new(),
         }
     }
 
@@ -80,31 +81,47 @@ impl Mailbox {
     /// Says whether the mailbox was not a member before; joining twice is one membership. After
     /// [`PubSub::close`] nobody can join, and nobody joins a channel without a name, `""`.
     pub fn join(&mut self, channel: &str) -> bool {
-        if self.inbox.state().closed {
-            return false;
-        }
-        let new = self.pubsub.registry().join(channel, &self.inbox);
-        if new {
-            self.joined.insert(Arc::from(channel));
-        }
-        new
+        self.enter(channel, Topics::all())
+    }
+
+    /// Joins `channel` for these topics of it: others do not arrive, and take no room.
+    ///
+    /// It is a membership as any other, which `get_members` names. Who joins again changes its topics:
+    /// they are those of the last call, and all after a [`join`](Self::join).
+    ///
+    /// ```
+    /// # use nova_pubsub::{PubSub, Received};
+    /// let pubsub = PubSub::new();
+    /// let mut mailbox = pubsub.mailbox();
+    /// mailbox.join_topics("notes", &["note_created", "note_deleted"]);
+    ///
+    /// assert_eq!(pubsub.broadcast("notes", "note_updated", "milk").members, 0);
+    /// assert_eq!(pubsub.broadcast("notes", "note_deleted", "milk").members, 1);
+    /// ```
+    pub fn join_topics(&mut self, channel: &str, topics: &[&str]) -> bool {
+        self.enter(channel, Topics::only(topics))
+    }
+
+    fn enter(&mut self, channel: &str, topics: Topics) -> bool {
+        let registry = self.pubsub.registry();
+        registry.join(channel, Joins::Mailbox(&self.inbox), topics)
     }
 
     /// Leaves `channel`, and says whether the mailbox was a member. What has arrived stays.
     pub fn leave(&mut self, channel: &str) -> bool {
-        self.joined.remove(channel);
-        self.pubsub.registry().leave(channel, self.id())
+        let registry = self.pubsub.registry();
+        registry.leave(channel, Joins::Mailbox(&self.inbox))
     }
 
     /// Leaves all channels. What has arrived stays.
     pub fn leave_all(&mut self) {
-        for channel in self.joined.drain() {
-            self.pubsub.registry().leave(&channel, self.inbox.id());
+        for channel in self.inbox.memberships().take() {
+            self.leave(&channel);
         }
     }
 
-    /// Waits for the next message, or for word that some were lost. `None` once the pub/sub is
-    /// closed and all that had arrived is taken.
+    /// Waits for the next message, or for word that some were lost. `None` once all that had arrived is
+    /// taken, and the pub/sub is closed or the mailbox has ended by [`Policy::Disconnect`].
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
@@ -114,118 +131,22 @@ impl Mailbox {
 
     /// [`recv`](Self::recv) for code that polls. Only the latest task to poll is woken.
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Received>> {
-        let mut state = self.inbox.state();
-        match state.take() {
-            Some(received) => Poll::Ready(Some(received)),
-            None if state.closed || self.pubsub.registry().is_closed() => Poll::Ready(None),
-            None => {
-                match &mut state.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    empty => *empty = Some(context.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
+        let registry = self.pubsub.registry();
+        self.inbox.poll(context, || registry.is_closed())
     }
 
     /// The next message if one is there already.
     pub fn try_recv(&mut self) -> Option<Received> {
-        self.inbox.state().take()
+        self.inbox.pop()
     }
 }
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
         self.leave_all();
-        self.pubsub.registry().close_inbox(&self.inbox);
+        self.pubsub.registry().forget(self.inbox.id());
         if let Some(scope) = self.pubsub.scope() {
-            scope.remove(&self.inbox);
+            scope.remove(self.inbox.id().number());
         }
-    }
-}
-
-/// The registry's end of a mailbox.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    id: MemberId,
-    capacity: usize,
-    /// A std mutex: a section is one push or one pop.
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Message>,
-    /// How many messages were dropped in front of `queue`.
-    lost: u64,
-    closed: bool,
-    waker: Option<Waker>,
-}
-
-/// What a push leaves for the time after the locks.
-#[derive(Default)]
-pub(crate) struct Pushed {
-    /// Whether the mailbox has taken the message; one that is closed has not.
-    pub(crate) delivered: bool,
-    /// The oldest message, if there was no room for both.
-    pub(crate) displaced: Option<Message>,
-    /// The task that waits for a message.
-    pub(crate) waker: Option<Waker>,
-}
-
-impl Inbox {
-    pub(crate) fn new(id: MemberId, capacity: usize) -> Self {
-        Inbox {
-            id,
-            capacity: capacity.max(1),
-            state: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn id(&self) -> MemberId {
-        self.id
-    }
-
-    pub(crate) fn push(&self, message: Message) -> Pushed {
-        let mut state = self.state();
-        if state.closed {
-            return Pushed::default();
-        }
-        let displaced = if state.queue.len() == self.capacity {
-            state.lost += 1;
-            state.queue.pop_front()
-        } else {
-            None
-        };
-        state.queue.push_back(message);
-        Pushed {
-            delivered: true,
-            displaced,
-            waker: state.waker.take(),
-        }
-    }
-
-    /// Ends the mailbox, and gives the task that waits for it.
-    pub(crate) fn close(&self) -> Option<Waker> {
-        let mut state = self.state();
-        state.closed = true;
-        state.waker.take()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn take(&mut self) -> Option<Received> {
-        if self.lost > 0 {
-            return Some(Received::Lagged(std::mem::take(&mut self.lost)));
-        }
-        let message = self.queue.pop_front()?;
-        if self.queue.is_empty() {
-            self.queue.shrink_to(16); // a burst leaves no memory behind
-        }
-        Some(Received::Message(message))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// Names one node: a [`PubSub`](crate::PubSub) and all that share it.
@@ -42,6 +43,11 @@ impl MemberId {
         MemberId { node, number }
     }
 
+    /// Unlike any other on this node.
+    pub(crate) fn number(self) -> u64 {
+        self.number
+    }
+
     /// The node that the member lives on.
     pub fn node(self) -> NodeId {
         self.node
@@ -51,6 +57,13 @@ impl MemberId {
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.node, self.number)
+    }
+}
+
+/// As the text of its name.
+impl Serialize for MemberId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
 use crate::member::MemberId;
 use crate::payload::{DecodeError, Payload};
+use crate::sync::{Mutex, lock};
 
 /// One broadcast, as every member of the channel receives it, or what was sent to one member alone.
 ///
@@ -105,11 +106,7 @@ impl Message {
     {
         let of = TypeId::of::<For>();
         let cell = {
-            let mut derived = self
-                .0
-                .derived
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut derived = lock(&self.0.derived);
             match derived.iter().find(|entry| entry.of == of) {
                 Some(entry) => Arc::clone(&entry.value),
                 None => {

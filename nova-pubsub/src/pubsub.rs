@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::channel::Dispatched;
+use crate::door::Door;
+use crate::inspection::{ChannelInfo, Inspection};
 use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
 use crate::member::{MemberId, Members, NodeId};
 use crate::message::Message;
+use crate::monitor::Monitor;
 use crate::payload::Payload;
-use crate::registry::{Dispatched, Registry};
+use crate::policy::Policy;
+use crate::registry::Registry;
 use crate::scope::Scope;
+use crate::sink::Sink;
 use crate::stats::Stats;
 
 /// A handle on the channels of this node, and a sender in its own right.
@@ -45,7 +51,8 @@ pub struct PubSub {
 pub struct Report {
     /// How many members on this node got the message.
     pub members: usize,
-    /// How many older messages full mailboxes dropped for it.
+    /// How many deliveries were lost for it: of older messages that full mailboxes dropped, and of this
+    /// one where there was no room.
     pub lost: usize,
 }
 
@@ -109,15 +116,28 @@ impl PubSub {
     /// A mailbox that holds at most `capacity` messages, at least one. Memory is taken as
     /// messages wait, not in advance.
     pub fn mailbox_with_capacity(&self, capacity: usize) -> Mailbox {
-        Mailbox::new(self, capacity)
+        self.mailbox_with(capacity, Policy::default())
+    }
+
+    /// A mailbox that holds at most `capacity` messages, at least one, and does with more what
+    /// `policy` says.
+    pub fn mailbox_with(&self, capacity: usize, policy: Policy) -> Mailbox {
+        Mailbox::new(self, capacity, policy)
+    }
+
+    /// A door for members behind `sink`, which takes messages for all of them at once.
+    ///
+    /// A sink may have several doors; what is broadcast comes once by each that has members there.
+    pub fn sink(&self, sink: Arc<impl Sink>) -> Door {
+        Door::new(self, sink)
     }
 
     /// Sends `payload` to all members of `channel`, on all nodes, the sender included if it is
     /// one. A channel has a name: on `""` is nobody.
     ///
     /// The value is cloned once, or not at all when nobody is there; members on this node get
-    /// that clone. It never waits and never fails: a member that is too slow loses its oldest
-    /// message. A `str` is sent as a `String`, a slice as a `Vec`.
+    /// that clone. It never waits and never fails: with a member that is too slow goes what its
+    /// [`Policy`] says. A `str` is sent as a `String`, a slice as a `Vec`.
     pub fn broadcast<T>(&self, channel: &str, topic: &str, payload: &T) -> Report
     where
         T: ToOwned + ?Sized,
@@ -186,13 +206,12 @@ impl PubSub {
         T: ToOwned + ?Sized,
         T::Owned: Serialize + Send + Sync + 'static,
     {
-        let Some(inbox) = self.registry.inbox(member) else {
-            return Report::default();
+        let message = || {
+            let payload = Arc::new(payload.to_owned());
+            let payload = Payload::new(payload, Arc::clone(&self.registry.counters));
+            Message::new(Arc::from(""), self.sender, topic, payload)
         };
-        let payload = Arc::new(payload.to_owned());
-        let payload = Payload::new(payload, Arc::clone(&self.registry.counters));
-        let message = Message::new(Arc::from(""), self.sender, topic, payload);
-        Report::of(self.registry.deliver(&inbox, message))
+        Report::of(self.registry.deliver(member, message))
     }
 
     /// The members of `channel` on all nodes, and whether every node has answered. Nobody there
@@ -212,6 +231,27 @@ impl PubSub {
         self.registry.members(channel)
     }
 
+    /// Sees the members of `channel` come and go on this node, from now on.
+    pub fn monitor(&self, channel: &str) -> Monitor {
+        Monitor::new(self, channel)
+    }
+
+    /// A look at all that goes on here, for a dashboard. It costs a look at each member, so it is for
+    /// every few seconds; [`stats`](Self::stats) costs nothing.
+    pub fn inspect(&self) -> Inspection {
+        Inspection {
+            stats: self.stats(),
+            members: self.registry.count_members(),
+            channels: self.registry.channels(),
+            fullest: self.registry.fullest(),
+        }
+    }
+
+    /// A look at one channel; `None` if nobody is there.
+    pub fn inspect_channel(&self, channel: &str) -> Option<ChannelInfo> {
+        self.registry.channel(channel)
+    }
+
     /// What this node has counted since it started.
     pub fn stats(&self) -> Stats {
         self.registry.counters.read()
@@ -220,10 +260,11 @@ impl PubSub {
     /// Ends all memberships: every mailbox gives what has arrived and then `None`. Nobody can
     /// join any more, and broadcasts reach nobody. An app does this as its last act.
     ///
-    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes only.
+    /// On a handle that is [scoped](Self::scoped), all this goes for its own mailboxes, sinks and
+    /// monitors only.
     pub fn close(&self) {
         match &self.scope {
-            Some(scope) => scope.close(),
+            Some(scope) => scope.close(&self.registry),
             None => self.registry.close(),
         }
     }
@@ -268,10 +309,10 @@ impl PubSub {
 }
 
 impl Report {
-    fn of(Dispatched { delivered, lost }: Dispatched) -> Self {
+    fn of(done: Dispatched) -> Self {
         Report {
-            members: delivered,
-            lost,
+            members: done.delivered,
+            lost: done.lost,
         }
     }
 }

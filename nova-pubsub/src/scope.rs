@@ -1,10 +1,14 @@
-//! Mailboxes that end together, before the pub/sub does: those of one worker.
+//! Members that end together, before the pub/sub does: those of one worker.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
 
-use crate::mailbox::Inbox;
-use crate::member::MemberId;
+use crate::door::Gate;
+use crate::inbox::Inbox;
+use crate::monitor::Watch;
+use crate::registry::Registry;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
@@ -15,37 +19,88 @@ pub(crate) struct Scope {
 #[derive(Debug, Default)]
 struct State {
     closed: bool,
-    inboxes: HashMap<MemberId, Weak<Inbox>>,
+    parts: HashMap<u64, Part>,
+    watches: Vec<Weak<Watch>>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Mailbox(Weak<Inbox>),
+    Sink(Weak<Gate>),
 }
 
 impl Scope {
-    /// Takes a mailbox in; one that comes too late is closed at once.
-    pub(crate) fn add(&self, inbox: &Arc<Inbox>) {
+    pub(crate) fn add_inbox(&self, inbox: &Arc<Inbox>, registry: &Registry) {
+        let part = Part::Mailbox(Arc::downgrade(inbox));
+        self.add(inbox.id().number(), part, registry);
+    }
+
+    pub(crate) fn add_gate(&self, gate: &Arc<Gate>, registry: &Registry) {
+        self.add(gate.number(), Part::Sink(Arc::downgrade(gate)), registry);
+    }
+
+    /// Takes a part in; one that comes too late ends at once.
+    fn add(&self, number: u64, part: Part, registry: &Registry) {
         let mut state = self.state();
-        match state.closed {
-            true => drop(inbox.close()), // nobody waits for it yet
-            false => drop(state.inboxes.insert(inbox.id(), Arc::downgrade(inbox))),
+        if state.closed {
+            drop(state);
+            part.end(registry);
+        } else {
+            state.parts.insert(number, part);
         }
     }
 
-    pub(crate) fn remove(&self, inbox: &Inbox) {
-        self.state().inboxes.remove(&inbox.id());
+    pub(crate) fn remove(&self, number: u64) {
+        self.state().parts.remove(&number);
     }
 
-    pub(crate) fn close(&self) {
-        let inboxes = {
+    pub(crate) fn add_watch(&self, watch: &Arc<Watch>) {
+        let mut state = self.state();
+        if state.closed {
+            drop(watch.end()); // nobody waits for it yet
+        } else {
+            state.watches.push(Arc::downgrade(watch));
+        }
+    }
+
+    pub(crate) fn remove_watch(&self, watch: &Arc<Watch>) {
+        let is_other = |other: &Weak<Watch>| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(watch));
+        self.state().watches.retain(is_other);
+    }
+
+    pub(crate) fn close(&self, registry: &Registry) {
+        let (parts, watches) = {
             let mut state = self.state();
             state.closed = true;
-            std::mem::take(&mut state.inboxes)
+            let watches = std::mem::take(&mut state.watches);
+            (std::mem::take(&mut state.parts), watches)
         };
-        for inbox in inboxes.values().filter_map(Weak::upgrade) {
-            if let Some(waker) = inbox.close() {
-                waker.wake();
-            }
+        for part in parts.into_values() {
+            part.end(registry);
+        }
+        for watch in watches.iter().filter_map(Weak::upgrade) {
+            watch.end().into_iter().for_each(Waker::wake);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
+    }
+}
+
+impl Part {
+    fn end(self, registry: &Registry) {
+        match self {
+            Part::Mailbox(inbox) => {
+                if let Some(inbox) = inbox.upgrade() {
+                    registry.end_inbox(&inbox);
+                }
+            }
+            Part::Sink(gate) => {
+                if let Some(gate) = gate.upgrade() {
+                    registry.end_gate(&gate);
+                }
+            }
+        }
     }
 }
