@@ -1,4 +1,5 @@
-//! Nova beside bare hyper, axum and actix-web, over TCP: requests per second, as ratios.
+//! Nova beside others, over TCP: requests per second beside bare hyper, axum and actix-web, as ratios; and
+//! with `fanout`, messages to all beside what the kernel allows, axum and tungstenite.
 //!
 //! `cargo run --release -p nova-bench` measures everything, `… -p nova-bench -- json echo` only
 //! the cases whose names begin so. With `instructions` before them they are counted instead, by
@@ -10,6 +11,7 @@
 
 mod answers;
 mod cases;
+mod fanout;
 mod instructions;
 mod load;
 mod server;
@@ -37,21 +39,14 @@ fn main() -> Result {
         // This program again, as one of the servers.
         ["serve", name] => servers::serve(name),
         ["instructions", ref wanted @ ..] => instructions::count(&cases::named(wanted)),
+        ["fanout", ref wanted @ ..] => fanout::compare(wanted),
+        ["idle", connections] => fanout::measure_idle(connections.parse()?),
         ref wanted => compare(&cases::named(wanted)),
     }
 }
 
 fn compare(cases: &[Case]) -> Result {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    // A process has the core of the thread that starts it.
-    if let [first, _, ..] = cores[..] {
-        core_affinity::set_for_current(first);
-    }
-    let servers = Server::start_all()?;
-    if let [_, second, ..] = cores[..] {
-        core_affinity::set_for_current(second);
-    }
-
+    let servers = server::on_first_core(Server::start_all)?;
     for case in cases {
         for server in &servers {
             load::run(server, case, WARM_UP)?;

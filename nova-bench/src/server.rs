@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -26,27 +25,28 @@ impl Server {
     /// The same by another program; `within` gives it and its arguments, which the server's command
     /// line stands behind.
     pub(crate) fn start_all_within(within: impl Fn(&str) -> Vec<String>) -> Result<Vec<Server>> {
-        let nova = build_nova()?;
+        build("bench-http")?;
         let start = |&name: &&'static str| {
-            let (program, arguments) = match name {
-                "nova" => (nova.clone(), vec!["--port", "0", "--workers", "1"]),
-                _ => (std::env::current_exe()?, vec!["serve", name]),
+            let command = match name {
+                "nova" => nova("bench-http")?,
+                _ => this_program(name)?,
             };
-            let mut command = match &*within(name) {
-                [] => Command::new(program),
+            let command = match &*within(name) {
+                [] => command,
                 [other, its @ ..] => {
-                    let mut command = Command::new(other);
-                    command.args(its).arg(program);
-                    command
+                    let mut within = Command::new(other);
+                    within.args(its).arg(command.get_program());
+                    within.args(command.get_args());
+                    within
                 }
             };
-            command.args(arguments);
             Server::start(name, command)
         };
         NAMES.iter().map(start).collect()
     }
 
-    fn start(name: &'static str, mut command: Command) -> Result<Server> {
+    /// Starts a server that says where it listens.
+    pub(crate) fn start(name: &'static str, mut command: Command) -> Result<Server> {
         let mut process = command.stderr(Stdio::piped()).spawn()?;
         let told = process.stderr.take().expect("it is a pipe");
         let mut line = String::new();
@@ -58,6 +58,15 @@ impl Server {
             address: address.parse()?,
             process,
         })
+    }
+
+    /// What of its memory is not the kernel's.
+    ///
+    /// # Errors
+    /// There is no `/proc` that tells, as Linux has it.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let told = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        kib_of(&told, "VmRSS:").ok_or_else(|| "a process does not tell its memory".into())
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -90,23 +99,52 @@ impl Drop for Server {
     }
 }
 
-/// Builds `bench-http` of nova-examples, and gives the program.
-fn build_nova() -> Result<PathBuf> {
+/// The bytes that a line of `/proc` has in KiB.
+pub(crate) fn kib_of(told: &str, name: &str) -> Option<u64> {
+    let line = told.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// A program of nova-examples that [was built](build), with one worker.
+pub(crate) fn nova(program: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?.with_file_name(program));
+    command.args(["--port", "0", "--workers", "1"]);
+    Ok(command)
+}
+
+/// This program again, as a server.
+pub(crate) fn this_program(server: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["serve", server]);
+    Ok(command)
+}
+
+/// Builds a program of nova-examples.
+pub(crate) fn build(program: &str) -> Result {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = [
-        "build",
-        "--release",
-        "-p",
-        "nova-examples",
-        "--bin",
-        "bench-http",
-    ];
+    let arguments = ["build", "--release", "-p", "nova-examples", "--bin"];
     let built = Command::new(cargo)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(arguments)
+        .arg(program)
         .status()?;
-    if !built.success() {
-        return Err("`bench-http` of nova-examples does not build".into());
+    match built.success() {
+        true => Ok(()),
+        false => Err(format!("`{program}` of nova-examples does not build").into()),
     }
-    Ok(std::env::current_exe()?.with_file_name("bench-http"))
+}
+
+/// Starts servers on the first core, and leaves the second to the caller.
+pub(crate) fn on_first_core<T>(start: impl FnOnce() -> Result<T>) -> Result<T> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    // A process has the core of the thread that starts it.
+    if let [first, _, ..] = cores[..] {
+        core_affinity::set_for_current(first);
+    }
+    let started = start();
+    if let [_, second, ..] = cores[..] {
+        core_affinity::set_for_current(second);
+    }
+    started
 }

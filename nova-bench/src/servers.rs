@@ -5,7 +5,10 @@
 
 mod actix;
 mod axum;
+mod axum_chat;
+mod ceiling;
 mod hyper;
+mod tungstenite;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -25,6 +28,13 @@ pub(crate) fn serve(name: &str) -> Result {
         "hyper" => runtime.block_on(hyper::serve()),
         "axum" => runtime.block_on(axum::serve()),
         "actix-web" => actix::serve(),
+        "ceiling" | "ceiling-batched" => {
+            let _inside = runtime.enter();
+            let listener = listen()?.into_std()?;
+            ceiling::serve(&listener, name == "ceiling-batched")
+        }
+        "axum-chat" => runtime.block_on(axum_chat::serve()),
+        "tungstenite" => runtime.block_on(tungstenite::serve()),
         _ => Err(format!("there is no server `{name}`").into()),
     }
 }

@@ -118,7 +118,7 @@ pub use plugin::{
 };
 pub use protocol::{
     BoxFuture, Extension, Opening, ProtocolHandler, ProtocolLimits, ProtocolRoute, Streaming,
-    Switch, Upgraded,
+    Switch, Upgraded, UpgradedTcp,
 };
 pub use reply::{
     IntoError, IntoReply, Reply, bytes, html, json, redirect, sendfile, status, stream, text,

@@ -1,18 +1,18 @@
 //! The life of a served app: what runs, and how it comes to an end.
 
-use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
-use crate::stopping::Stopping;
+use crate::stopping::{Listener, Stopping};
 
 /// How long what is cut may take to notice.
 const CUTTING: Duration = Duration::from_secs(1);
@@ -148,11 +148,31 @@ impl Counted {
     }
 }
 
-async fn until(cut: Stopping, task: impl Future<Output = ()>) {
-    let (mut cut, mut task) = (cut.listener(), pin!(task));
-    poll_fn(|context| match cut.poll(context) {
-        Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => task.as_mut().poll(context),
-    })
-    .await;
+/// Runs `task` until it ends or is cut.
+fn until<F: Future<Output = ()>>(cut: Stopping, task: F) -> Until<F> {
+    Until {
+        cut: cut.listener(),
+        task,
+    }
+}
+
+pin_project! {
+    /// Not an `async fn`, which has room for `task` twice: each connection has one.
+    struct Until<F> {
+        cut: Listener,
+        #[pin]
+        task: F,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Until<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        match this.cut.poll(context) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => this.task.poll(context),
+        }
+    }
 }

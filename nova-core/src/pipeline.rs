@@ -511,14 +511,18 @@ fn switch_protocols(
     let Agreed { switch, upgrade } = agreed;
     let is_sent = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     async move {
+        let stopping = life.sockets_stopping();
+        drop(life);
         let upgraded = if is_sent {
             upgrade.await.map_err(std::io::Error::other)
         } else {
             drop(upgrade);
             Err(std::io::Error::other("a plugin changed the answer"))
         };
-        let upgraded = upgraded.map(|io| Upgraded::new(io, life.sockets_stopping()));
-        guarded(switch.run(upgraded)).await;
+        let upgraded = upgraded.map(|io| Upgraded::new(io, stopping));
+        if let Some(run) = switch.run(upgraded) {
+            guarded(run).await;
+        }
     }
 }
 

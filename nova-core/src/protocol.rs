@@ -6,17 +6,15 @@
 
 mod limits;
 mod route;
+mod upgraded;
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::HeaderMap;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::Result;
 use crate::reply::Reply;
@@ -26,6 +24,7 @@ use crate::stopping::Stopping;
 pub use limits::ProtocolLimits;
 pub(crate) use limits::{ErasedLimits, ReadLimits, read};
 pub use route::{Extension, ProtocolRoute};
+pub use upgraded::{Upgraded, UpgradedTcp};
 
 /// The handler of a route with a `protocol`.
 ///
@@ -144,10 +143,9 @@ impl Switch {
         }
     }
 
-    pub(crate) async fn run(mut self, upgraded: io::Result<Upgraded>) {
-        if let Some(run) = self.run.take() {
-            run(upgraded).await;
-        }
+    /// What runs on the connection; it is there.
+    pub(crate) fn run(mut self, upgraded: io::Result<Upgraded>) -> Option<BoxFuture<'static, ()>> {
+        self.run.take().map(|run| run(upgraded))
     }
 }
 
@@ -167,67 +165,5 @@ impl fmt::Debug for Switch {
         f.debug_struct("Switch")
             .field("headers", &self.headers)
             .finish_non_exhaustive()
-    }
-}
-
-/// The raw connection after a switch of protocols.
-#[derive(Debug)]
-pub struct Upgraded {
-    io: TokioIo<hyper::upgrade::Upgraded>,
-    stopping: Stopping,
-}
-
-impl Upgraded {
-    pub(crate) fn new(io: hyper::upgrade::Upgraded, stopping: Stopping) -> Self {
-        Upgraded {
-            io: TokioIo::new(io),
-            stopping,
-        }
-    }
-
-    /// Tells when the app stops. The connection should end then; it is cut when
-    /// `server.shutdown_drain_timeout` is over.
-    pub fn stopping(&self) -> Stopping {
-        self.stopping.clone()
-    }
-}
-
-impl AsyncRead for Upgraded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Upgraded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
     }
 }

@@ -32,10 +32,12 @@ use crate::plugin::{PluginContext, PluginFailed, PluginLife};
 use crate::serve_error::ServeError;
 use crate::service::Supervisor;
 use connection::connection;
+pub(crate) use cork::Corked;
 use listen::Accepted;
 pub(crate) use listen::Inherited;
 pub use listen::{ListenErrors, Listeners};
-use room::{Place, Placed, Room};
+pub(crate) use room::Placed;
+use room::{Place, Room};
 pub(crate) use tls::Tls;
 
 /// The pause after an `accept` that failed for want of descriptors or memory.

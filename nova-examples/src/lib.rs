@@ -1,3 +1,4 @@
-//! Apps that show Nova: [`notes`], the one of the tutorial.
+//! Apps that show Nova: [`notes`], the one of the tutorial, and what the programs for benchmarks share.
 
+pub mod bench;
 pub mod notes;

@@ -3,21 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use nova_core::pubsub::{Mailbox, MemberId, PubSub};
+use nova_core::pubsub::{MemberId, PubSub};
 use nova_core::{Error, Request, Result, SeenSession, SessionKey, SessionsEnded};
 
 use crate::handshake::offered_protocols;
+use crate::membership::Membership;
 use crate::sender::{self, Sender};
-
-/// How many messages may wait for a connection whose handler is busy. A burst should fit; the
-/// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
-/// behind this.
-const MAILBOX_CAPACITY: usize = 16_384;
 
 /// One client's connection: what it has joined, who is there, and who it is when it broadcasts.
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) mailbox: Mailbox,
+    pub(crate) membership: Membership,
     path: Box<str>,
     client_ip: Option<IpAddr>,
     user: Option<Arc<str>>,
@@ -27,9 +23,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(request: &Request) -> Self {
+    pub(crate) fn new(request: &Request, membership: Membership) -> Self {
         Connection {
-            mailbox: request.pubsub().mailbox_with_capacity(MAILBOX_CAPACITY),
+            membership,
             path: request.path().into(),
             client_ip: request.client_ip(),
             user: None,
@@ -41,25 +37,30 @@ impl Connection {
 
     /// The name under which this connection is a member of channels.
     pub fn id(&self) -> MemberId {
-        self.mailbox.id()
+        self.membership.id()
     }
 
     /// Joins `channel`, and says whether the connection was not a member before. What is
     /// broadcast from now on reaches the handler; what is broadcast before the client has its
     /// 101 waits until then. The membership ends with the connection.
     pub fn join(&mut self, channel: &str) -> bool {
-        self.mailbox.join(channel)
+        self.membership.join(channel)
+    }
+
+    /// Joins `channel` for these topics of it: others do not arrive. Who joins again changes its topics.
+    pub fn join_topics(&mut self, channel: &str, topics: &[&str]) -> bool {
+        self.membership.join_topics(channel, topics)
     }
 
     /// Leaves `channel`, and says whether the connection was a member. What has arrived is still
     /// delivered.
     pub fn leave(&mut self, channel: &str) -> bool {
-        self.mailbox.leave(channel)
+        self.membership.leave(channel)
     }
 
     /// The pub/sub, with this connection as the sender.
     pub fn pubsub(&self) -> &PubSub {
-        self.mailbox.pubsub()
+        self.membership.pubsub()
     }
 
     /// A way to this connection, for other tasks.
@@ -98,12 +99,12 @@ impl Connection {
     /// Says who is there, so that [`disconnect`](crate::disconnect) by user finds the connection:
     /// for users who log in otherwise than by a session. Called again, it forgets the one before.
     pub fn set_user(&mut self, user: &str) {
-        self.mailbox.join(&SessionsEnded::channel_of(user)); // first: no order falls between
+        self.membership.join(&SessionsEnded::channel_of(user)); // first: no order falls between
         if let Some(before) = self.user.replace(user.into())
             && *before != *user
             && self.session_user() != Some(&before)
         {
-            self.mailbox.leave(&SessionsEnded::channel_of(&before));
+            self.membership.leave(&SessionsEnded::channel_of(&before));
         }
     }
 
@@ -125,9 +126,9 @@ impl Connection {
         let Some(seen) = session.seen() else {
             return Ok(());
         };
-        self.mailbox.join(&sender::of_session(&seen.key));
+        self.membership.join(&sender::of_session(&seen.key));
         if let Some(user) = &seen.user {
-            self.mailbox.join(&SessionsEnded::channel_of(user));
+            self.membership.join(&SessionsEnded::channel_of(user));
             self.user.get_or_insert_with(|| user.as_str().into());
         }
         let is_live = session.key().await? == Some(seen.key);

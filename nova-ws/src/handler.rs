@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use nova_core::pubsub::Message;
 use nova_core::{BoxFuture, Reply, Request, Result, panic};
 use tracing::{error, warn};
 
 use crate::close::CloseReason;
+use crate::codec::{self, Encoder, TungsteniteEncoder};
 use crate::connection::Connection;
 use crate::frame::Frame;
 use crate::outcome::{Outcome, ok};
@@ -118,8 +119,7 @@ pub trait WebSocket: Clone + Send + Sync + 'static {
     ///
     /// It depends on the message alone, and runs at most once for each message, however many
     /// connections there are; all send the same frame. It never runs inside a broadcast, but in
-    /// the task of the first connection that comes to the message; the others wait for it, so it
-    /// should be quick. If it panics, that is logged, and the message dropped for this handler.
+    /// a task that writes to many sockets; they wait for it, so it should be quick. If it panics, that is logged, and the message dropped for this handler.
     ///
     /// **Default:** [`Shared::Info`], which hands every message to [`info`](Self::info).
     fn shared(message: &Message) -> Shared {
@@ -196,6 +196,33 @@ impl Shared {
     }
 }
 
+/// [`Shared`], with its frame as it leaves.
+pub(crate) enum Made {
+    Frame(Encoded),
+    Info,
+    Nothing,
+}
+
+/// A frame with its head, for whoever sends it.
+#[derive(Clone)]
+pub(crate) struct Encoded {
+    pub(crate) frame: Bytes,
+    /// How many bytes of it are the payload.
+    pub(crate) payload: usize,
+}
+
+impl Encoded {
+    fn new(frame: Frame) -> Self {
+        let message = codec::Message::Data(frame);
+        let mut encoded = BytesMut::new();
+        TungsteniteEncoder.encode(&message, &mut encoded);
+        Encoded {
+            frame: encoded.freeze(),
+            payload: message.payload_len(),
+        }
+    }
+}
+
 /// [`WebSocket`] with its type erased: the prototype of a route, or one connection's clone.
 pub(crate) trait ErasedHandler: Send + Sync {
     fn clone_boxed(&self) -> Box<dyn ErasedHandler>;
@@ -208,8 +235,8 @@ pub(crate) trait ErasedHandler: Send + Sync {
     fn handle<'a>(&'a mut self, frame: Frame, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
     fn ping<'a>(&'a mut self, payload: Bytes, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
     fn info<'a>(&'a mut self, info: Info, conn: &'a mut Connection) -> BoxFuture<'a, Outcome>;
-    /// The one [`Shared`] of this message and handler type.
-    fn shared(&self, message: &Message) -> Arc<Shared>;
+    /// What came of [`WebSocket::shared`] for this message and handler type, once for all.
+    fn shared(&self, message: &Message) -> Arc<Made>;
     fn terminate<'a>(
         &'a mut self,
         reason: &'a CloseReason,
@@ -249,19 +276,23 @@ impl<H: WebSocket> ErasedHandler for H {
         Box::pin(WebSocket::info(self, info, conn))
     }
 
-    fn shared(&self, message: &Message) -> Arc<Shared> {
+    fn shared(&self, message: &Message) -> Arc<Made> {
         message.derived::<SharedOf<H>, _>(|message| {
-            let shared = catch_unwind(AssertUnwindSafe(|| H::shared(message)));
-            shared.unwrap_or_else(|panic| {
-                let panic = panic::message(&*panic);
-                error!(
-                    channel = message.channel(),
-                    topic = message.topic(),
-                    "`shared` of `{}` panicked, and the message is dropped for it: {panic}",
-                    std::any::type_name::<H>()
-                );
-                Shared::Nothing
-            })
+            match catch_unwind(AssertUnwindSafe(|| H::shared(message))) {
+                Ok(Shared::Frame(frame)) => Made::Frame(Encoded::new(frame)),
+                Ok(Shared::Info) => Made::Info,
+                Ok(Shared::Nothing) => Made::Nothing,
+                Err(panic) => {
+                    let panic = panic::message(&*panic);
+                    error!(
+                        channel = message.channel(),
+                        topic = message.topic(),
+                        "`shared` of `{}` panicked, and the message is dropped for it: {panic}",
+                        std::any::type_name::<H>()
+                    );
+                    Made::Nothing
+                }
+            }
         })
     }
 

@@ -55,9 +55,9 @@ impl Heartbeat {
     }
 
     /// When to look next.
-    pub(crate) fn due(&self) -> Instant {
+    pub(crate) fn due(&self, wire: &Wire) -> Instant {
         match self.idle_timeout {
-            Some(timeout) => self.next.min(self.active + timeout),
+            Some(timeout) => self.next.min(self.active.max(wire.sent_at()) + timeout),
             None => self.next,
         }
     }
@@ -65,7 +65,7 @@ impl Heartbeat {
     pub(crate) fn beat(&mut self, wire: &mut Wire) -> Result<(), End> {
         let now = Instant::now();
         if let Some(timeout) = self.idle_timeout
-            && now >= self.active + timeout
+            && now >= self.active.max(wire.sent_at()) + timeout
         {
             let text = "the connection was idle";
             return Err(End::with(Close::GOING_AWAY, text, CloseReason::Idle));

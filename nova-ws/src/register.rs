@@ -16,8 +16,11 @@ use crate::handler::{Accept, ErasedHandler, WebSocket};
 use crate::handshake::{self, Refusal};
 use crate::hooks::{Hook, Hooks};
 use crate::limits::{InForce, WsLimits};
+use crate::membership::Membership;
 use crate::open::Permit;
+use crate::outlet::Outlet;
 use crate::session::Accepted;
+use crate::shard::Shards;
 use crate::sse::{self, EventSource, SseLimits};
 
 /// Adds WebSocket handlers and sources of events to an app.
@@ -68,8 +71,12 @@ impl AppBuilderExt for AppBuilder {
     #[track_caller]
     fn websocket(self, name: &str, handler: impl WebSocket) -> Self {
         let handler: Arc<dyn ErasedHandler> = Arc::new(handler);
-        self.protocol_limits::<WsLimits>()
-            .protocol_handler("ws", name, Prototype(handler))
+        let shards = Shards::new(Arc::clone(&handler));
+        self.protocol_limits::<WsLimits>().protocol_handler(
+            "ws",
+            name,
+            Prototype { handler, shards },
+        )
     }
 
     #[track_caller]
@@ -83,7 +90,10 @@ impl AppBuilderExt for AppBuilder {
 }
 
 /// The registered handler, of which each connection gets a clone.
-struct Prototype(Arc<dyn ErasedHandler>);
+struct Prototype {
+    handler: Arc<dyn ErasedHandler>,
+    shards: Arc<Shards>,
+}
 
 impl ProtocolHandler for Prototype {
     fn claims(&self, head: &Head) -> bool {
@@ -95,7 +105,8 @@ impl ProtocolHandler for Prototype {
         route: &ProtocolRoute<'_>,
     ) -> std::result::Result<Option<Arc<dyn ProtocolHandler>>, String> {
         Ok(Some(Arc::new(Sockets {
-            handler: Arc::clone(&self.0),
+            handler: Arc::clone(&self.handler),
+            shards: Arc::clone(&self.shards),
             route: Arc::new(Route {
                 name: route.info().path.as_str().into(),
                 limits: InForce::of(route),
@@ -114,6 +125,8 @@ impl ProtocolHandler for Prototype {
 /// The connections of one route.
 struct Sockets {
     handler: Arc<dyn ErasedHandler>,
+    /// Those of all routes of the handler.
+    shards: Arc<Shards>,
     route: Arc<Route>,
 }
 
@@ -157,7 +170,9 @@ impl Sockets {
         permits: Vec<Permit>,
     ) -> Result<Opening> {
         let mut handler = self.handler.clone_boxed();
-        let mut conn = Connection::new(&request);
+        let outlet = Outlet::new(self.route.limits.codec.outgoing_bytes);
+        let place = self.shards.place(request.pubsub(), Arc::clone(&outlet));
+        let mut conn = Connection::new(&request, Membership::Place(place));
         let mut spoken = self.route.limits.protocols.iter();
         let common = spoken.find(|name| conn.offered.contains(name));
         conn.protocol = common.map(|name| name.as_str().into());
@@ -171,6 +186,7 @@ impl Sockets {
         let accepted = Accepted {
             handler,
             conn,
+            outlet,
             route: Arc::clone(&self.route),
             permits,
         };

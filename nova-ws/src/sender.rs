@@ -131,6 +131,12 @@ pub(crate) fn of_session(key: &SessionKey) -> String {
     format!("{OF_SESSION}{key}")
 }
 
+/// Whether `message` may mean something for connections themselves: see [`control`].
+pub(crate) fn concerns_connections(message: &Message) -> bool {
+    let channel = message.channel();
+    channel.starts_with(SessionsEnded::OF_USER) || channel.starts_with(OF_SESSION)
+}
+
 /// What `message` means for the connection itself. The handler does not see such a message.
 pub(crate) enum Control {
     /// To close with this.

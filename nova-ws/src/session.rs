@@ -1,9 +1,10 @@
 //! The life of one connection after the upgrade.
 
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use nova_core::pubsub::{Message, Received};
+use nova_core::pubsub::Message;
 use nova_core::{Stopping, Upgraded, panic};
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
@@ -16,11 +17,12 @@ use crate::connection::Connection;
 use crate::end::End;
 use crate::frame::Frame;
 use crate::grace::{self, grace};
-use crate::handler::{ErasedHandler, Info, Shared};
+use crate::handler::{ErasedHandler, Info, Made};
 use crate::heartbeat::Heartbeat;
 use crate::hooks::MessageFlow;
 use crate::open::Permit;
 use crate::outcome::Outcome;
+use crate::outlet::{Arrived, Outlet};
 use crate::pace::Pace;
 use crate::register::Route;
 use crate::sender::{self, Control};
@@ -33,6 +35,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 pub(crate) struct Accepted {
     pub(crate) handler: Box<dyn ErasedHandler>,
     pub(crate) conn: Connection,
+    /// What the connection's shard and its task write through.
+    pub(crate) outlet: Arc<Outlet>,
     pub(crate) route: Arc<Route>,
     /// Let go of at the end.
     pub(crate) permits: Vec<Permit>,
@@ -52,6 +56,7 @@ impl Accepted {
         let Accepted {
             mut handler,
             mut conn,
+            outlet,
             route,
             permits: _permits,
         } = self;
@@ -66,14 +71,14 @@ impl Accepted {
                     heartbeat: Heartbeat::new(&route.limits),
                     pace: route.limits.messages_per_second.map(Pace::new),
                 };
-                session.talk(upgraded).await
+                session.talk(upgraded, outlet).await
             }
             Err(error) => {
                 debug!(route = name, "no upgrade: {error}");
                 CloseReason::Disconnected
             }
         };
-        conn.mailbox.leave_all();
+        conn.membership.leave_all();
         debug!(
             route = name,
             path = conn.path(),
@@ -112,15 +117,16 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn talk(&mut self, upgraded: Upgraded) -> CloseReason {
+    async fn talk(&mut self, upgraded: Upgraded, outlet: Arc<Outlet>) -> CloseReason {
         let _in_crowd = self.route.crowd.enter();
-        let mut wire = Wire::new(upgraded, self.route.limits.codec);
+        let mut wire = Box::pin(Wire::new(upgraded, outlet, self.route.limits.codec)).await;
         let End { close, reason } = self.until_end(&mut wire).await;
-        self.conn.mailbox.leave_all(); // a connection that is closing is no member any more
+        self.conn.membership.leave_all(); // a connection that is closing is no member any more
         match close {
-            Some(close) => wire.close(close, &self.stopping).await,
+            // Behind pointers, so that connections that go on have no room for them.
+            Some(close) => Box::pin(wire.close(close, &self.stopping)).await,
             None if matches!(reason, CloseReason::Remote { .. }) => {
-                wire.see_off(&self.stopping).await;
+                Box::pin(wire.see_off(&self.stopping)).await;
             }
             None => drop(wire),
         }
@@ -128,7 +134,8 @@ impl Session<'_> {
     }
 
     async fn until_end(&mut self, wire: &mut Wire) -> End {
-        if let Err(end) = self.started(wire).await {
+        // What runs now and then is behind a pointer: a connection has no room for it while it waits.
+        if let Err(end) = Box::pin(self.started(wire)).await {
             return end;
         }
         // When the turn of this connection comes, once the app stops.
@@ -137,7 +144,7 @@ impl Session<'_> {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
             }
-            let due = self.heartbeat.due();
+            let due = self.heartbeat.due(wire);
             let step = tokio::select! {
                 biased;
                 () = self.stopping.wait(), if leaves.is_none() => {
@@ -146,14 +153,14 @@ impl Session<'_> {
                     Ok(())
                 }
                 () = sleep_until(leaves.unwrap_or(due)), if leaves.is_some() => Err(self.shutdown()),
-                read = wire.next() => {
-                    self.heartbeat.heard();
-                    match read {
-                        Ok(message) => self.read(wire, message).await,
-                        Err(error) => Err(error.into()),
+                next = wire.next_or_arrived() => match next {
+                    Ok(Some(message)) => {
+                        self.heartbeat.heard();
+                        Box::pin(self.read(wire, message)).await
                     }
-                }
-                received = self.conn.mailbox.recv() => self.received(wire, received).await,
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error.into()),
+                },
                 () = sleep_until(due) => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {
@@ -174,16 +181,16 @@ impl Session<'_> {
             let outcome = handler.started(conn).await;
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("started", wire, outcome)
     }
 
-    /// Sends what has arrived from channels, some at once: it leaves in one write.
+    /// Does what has arrived for the handler, some at once: what it sends leaves in one write.
     async fn deliver_waiting(&mut self, wire: &mut Wire) -> Result<(), End> {
         for _ in 0..MESSAGES_AT_ONCE {
-            match self.conn.mailbox.try_recv() {
+            match wire.take() {
                 None => return Ok(()),
-                received => self.received(wire, received).await?,
+                Some(arrived) => self.received(wire, arrived).await?,
             }
         }
         // In a flood of messages, other tasks have their turn too, and the client a chance to
@@ -192,12 +199,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn received(&mut self, wire: &mut Wire, received: Option<Received>) -> Result<(), End> {
-        match received {
-            Some(Received::Message(message)) => self.deliver(wire, message).await,
+    async fn received(&mut self, wire: &mut Wire, arrived: Arrived) -> Result<(), End> {
+        match arrived {
+            Arrived::Message(message) => self.deliver(wire, message).await,
             // Frames are missing from here on: better a client that connects anew.
-            Some(Received::Lagged(_)) => Err(End::too_slow()),
-            None => Err(self.shutdown()),
+            Arrived::Missed => Err(End::too_slow()),
+            Arrived::Over => Err(self.shutdown()),
         }
     }
 
@@ -208,12 +215,15 @@ impl Session<'_> {
             None => {}
         }
         if message.is_direct() {
-            return self.info(wire, Info::Sent(message)).await;
+            return Box::pin(self.info(wire, Info::Sent(message))).await;
         }
         match &*self.handler.shared(&message) {
-            Shared::Frame(frame) => self.send(wire, frame.clone()),
-            Shared::Nothing => Ok(()),
-            Shared::Info => self.info(wire, Info::Published(message)).await,
+            Made::Frame(encoded) => {
+                self.heartbeat.active();
+                Ok(wire.send_encoded(encoded)?)
+            }
+            Made::Nothing => Ok(()),
+            Made::Info => Box::pin(self.info(wire, Info::Published(message))).await,
         }
     }
 
@@ -229,7 +239,7 @@ impl Session<'_> {
             let outcome = handler.info(info, conn).await;
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("info", wire, outcome)
     }
 
@@ -254,7 +264,7 @@ impl Session<'_> {
                     let outcome = handler.ping(payload, conn).await;
                     route.hooks.post_message(outcome, conn).await
                 };
-                let outcome = outcome_of(wire, stopping, callback).await;
+                let outcome = outcome_of(wire, stopping, pin!(callback)).await;
                 self.answer("ping", wire, outcome)
             }
             codec::Message::Pong(_) => Ok(()),
@@ -281,7 +291,7 @@ impl Session<'_> {
             };
             route.hooks.post_message(outcome, conn).await
         };
-        let outcome = outcome_of(wire, stopping, callback).await;
+        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
         self.answer("handle", wire, outcome)
     }
 
@@ -342,7 +352,7 @@ impl Session<'_> {
 async fn outcome_of(
     wire: &mut Wire,
     stopping: &Stopping,
-    callback: impl Future<Output = Outcome>,
+    callback: Pin<&mut (dyn Future<Output = Outcome> + Send)>,
 ) -> Option<Result<Outcome, String>> {
     let too_long = grace(stopping, grace::OF_CALLBACK);
     tokio::select! {

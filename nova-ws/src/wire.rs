@@ -1,59 +1,38 @@
-//! One socket: messages in, messages out, and the bounds on both.
+//! One socket, as its task sees it: messages in, messages out, and the bounds on both.
 
 use std::future::poll_fn;
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use nova_core::{Stopping, Upgraded};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::sleep;
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, sleep};
 
 use crate::close::Close;
-use crate::codec::{
-    Decoder, Encoder, Limits, Message, TungsteniteDecoder, TungsteniteEncoder, Violation,
-};
+use crate::codec::{Decoder, Limits, Message, TungsteniteDecoder, Violation};
 use crate::grace::grace;
+use crate::handler::Encoded;
+use crate::outlet::{Arrived, Io, Outlet};
 
 /// How much is read at once, into the stack: a connection that waits holds no buffer.
 const READ_BYTES: usize = 4 * 1024;
-/// Messages are gathered up to this size before they are written.
-const WRITE_BYTES: usize = 16 * 1024;
 /// How long a closing handshake may take.
 const CLOSING: Duration = Duration::from_secs(3);
 /// How much of what the client still sends is read and thrown away while it is closed.
 const DISCARDED: usize = 1024 * 1024;
 
 pub(crate) struct Wire {
-    io: Upgraded,
-    decoder: Box<dyn Decoder>,
-    encoder: Box<dyn Encoder>,
-    outgoing_bytes: usize,
-    /// What was read behind the last message, less than [`READ_BYTES`].
+    outlet: Arc<Outlet>,
+    decoder: TungsteniteDecoder,
+    /// What was read behind the last message, less than [`READ_BYTES`], or before the 101.
     unread: Bytes,
-    /// What waits to be written, in the order in which it was taken.
-    waiting: BytesMut,
-    /// How many bytes the connection has taken.
-    written: u64,
-    /// Whether something that was written may wait in a buffer of the connection.
-    unflushed: bool,
-    pongs: Pongs,
-    /// A close frame was taken; nothing follows it.
-    closing: bool,
     /// The client has closed, or said what cannot be understood.
     heard_all: bool,
-}
-
-/// The answers to pings. One waits among the messages; of those that come meanwhile, only the last
-/// is answered (RFC 6455 §5.5.3). Else a client that pings and reads nothing would fill the memory.
-#[derive(Default)]
-struct Pongs {
-    /// How much will have been written when the last pong has left.
-    last_ends: u64,
-    next: Option<Bytes>,
 }
 
 /// Why a message was not taken.
@@ -75,18 +54,19 @@ pub(crate) enum ReadError {
 }
 
 impl Wire {
-    pub(crate) fn new(upgraded: Upgraded, limits: Limits) -> Self {
+    pub(crate) async fn new(upgraded: Upgraded, outlet: Arc<Outlet>, limits: Limits) -> Self {
+        let (io, unread) = match upgraded.into_tcp().await {
+            Ok(mut tcp) => {
+                let read = tcp.take_read();
+                (Io::Tcp(tcp), read)
+            }
+            Err(other) => (Io::Other(other), Bytes::new()),
+        };
+        outlet.lock().open(io);
         Wire {
-            io: upgraded,
-            decoder: Box::new(TungsteniteDecoder::new(limits)),
-            encoder: Box::new(TungsteniteEncoder),
-            outgoing_bytes: limits.outgoing_bytes,
-            unread: Bytes::new(),
-            waiting: BytesMut::new(),
-            written: 0,
-            unflushed: false,
-            pongs: Pongs::default(),
-            closing: false,
+            outlet,
+            decoder: TungsteniteDecoder::new(limits),
+            unread,
             heard_all: false,
         }
     }
@@ -94,23 +74,12 @@ impl Wire {
     /// Takes a message; it leaves with the next flush. A close frame is always taken, and what
     /// comes behind it never.
     pub(crate) fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
-        if self.closing {
-            return Err(SendError::Gone);
-        }
-        let is_close = matches!(message, Message::Close(_));
-        if self.is_full_for(&message) && !is_close {
-            self.write_now()?;
-            if self.is_full_for(&message) {
-                return Err(SendError::Full);
-            }
-        }
-        self.closing = is_close;
-        self.encoder.encode(&message, &mut self.waiting);
-        match self.waiting.len() > WRITE_BYTES {
-            true => self.write_now(),
-            false => Ok(()),
-        }
+        self.outlet.lock().send(&message.into())
+    }
+
+    /// The same for a frame that all connections send.
+    pub(crate) fn send_encoded(&mut self, encoded: &Encoded) -> Result<(), SendError> {
+        self.outlet.lock().send_encoded(encoded)
     }
 
     pub(crate) fn ping(&mut self) -> Result<(), SendError> {
@@ -119,12 +88,36 @@ impl Wire {
 
     /// Whether messages wait that the connection has not taken yet.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.waiting.is_empty()
+        self.outlet.lock().has_waiting()
     }
 
     /// How many bytes the connection has taken.
     pub(crate) fn written(&self) -> u64 {
-        self.written
+        self.outlet.lock().written()
+    }
+
+    /// When a shard has last sent something.
+    pub(crate) fn sent_at(&self) -> Instant {
+        self.outlet.lock().sent_at()
+    }
+
+    /// What comes from inside the app, if something has. See [`Outlet`]: after `None`, what a shard brings
+    /// leaves at once.
+    pub(crate) fn take(&mut self) -> Option<Arrived> {
+        self.outlet.lock().take()
+    }
+
+    /// [`next`](Self::next), or `None` when there is something to [take](Self::take).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next_or_arrived(&mut self) -> Result<Option<Message>, ReadError> {
+        poll_fn(|context| match self.poll_next(context) {
+            Poll::Ready(next) => Poll::Ready(next.map(Some)),
+            Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// The next message, while what waits is written. A ping has been answered by then, and a
@@ -133,28 +126,33 @@ impl Wire {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Message, ReadError> {
-        poll_fn(|context| {
-            if let Poll::Ready(Err(_)) = self.poll_flush(context) {
-                return Poll::Ready(Err(ReadError::Gone));
-            }
-            let message = ready!(self.poll_read(context))?;
-            match &message {
-                Message::Ping(payload) => self.pong(payload.clone()),
-                Message::Close(close) => self.echo(close.as_ref()),
-                Message::Data(_) | Message::Pong(_) => {}
-            }
-            Poll::Ready(Ok(message))
-        })
-        .await
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
+        if let Poll::Ready(Err(_)) = self.poll_flush(context) {
+            return Poll::Ready(Err(ReadError::Gone));
+        }
+        let message = ready!(self.poll_read(context))?;
+        match &message {
+            Message::Ping(payload) => self.outlet.lock().pong(payload.clone()),
+            Message::Close(close) => self.echo(close.as_ref()),
+            Message::Data(_) | Message::Pong(_) => {}
+        }
+        Poll::Ready(Ok(message))
     }
 
     /// Runs `work` while what waits is written: a handler that takes its time holds nothing back.
     pub(crate) async fn flush_while<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|context| {
-            // An error shows again when the socket is read next.
-            let _ = self.poll_flush(context);
-            work.as_mut().poll(context)
+            // First the work: what several callbacks send that do not wait leaves in one write.
+            let done = work.as_mut().poll(context);
+            if done.is_pending() {
+                // An error shows again when the socket is read next.
+                let _ = self.poll_flush(context);
+            }
+            done
         })
         .await
     }
@@ -163,7 +161,7 @@ impl Wire {
     pub(crate) fn shrink(&mut self) {
         self.decoder.shrink();
         self.unread = Bytes::copy_from_slice(&self.unread);
-        self.waiting = BytesMut::from(&self.waiting[..]);
+        self.outlet.lock().shrink();
     }
 
     /// Sends a close frame and sees the connection off, within a time limit.
@@ -189,21 +187,33 @@ impl Wire {
         }
         // A connection that is dropped with unread bytes is reset, and the client may never see
         // the close frame: tell it that nothing follows, and read on for a while.
-        if self.io.shutdown().await.is_err() {
+        let shut = poll_fn(|context| self.outlet.lock().poll_shutdown(context));
+        if shut.await.is_err() {
             return;
         }
         let mut discarded = 0;
         let mut buffer = [0; 1024];
-        while let Ok(read @ 1..) = self.io.read(&mut buffer).await {
-            discarded += read;
+        loop {
+            let read = poll_fn(|context| {
+                let mut buffer = ReadBuf::new(&mut buffer);
+                ready!(self.outlet.lock().poll_read(context, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(buffer.filled().len()))
+            });
+            match read.await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => discarded += read,
+            }
             if discarded > DISCARDED {
                 return;
             }
         }
     }
 
-    fn is_full_for(&self, message: &Message) -> bool {
-        self.is_behind() && self.waiting.len() + message.payload_len() > self.outgoing_bytes
+    /// Writes what waits, and has the task woken when there is more.
+    fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut outlet = self.outlet.lock();
+        outlet.wake_later(context);
+        outlet.poll_flush(context)
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
@@ -219,7 +229,7 @@ impl Wire {
             }
             let mut chunk = [MaybeUninit::uninit(); READ_BYTES];
             let mut chunk = ReadBuf::uninit(&mut chunk);
-            let read = ready!(Pin::new(&mut self.io).poll_read(context, &mut chunk));
+            let read = ready!(self.outlet.lock().poll_read(context, &mut chunk));
             self.heard_all = read.is_err() || chunk.filled().is_empty();
             let (message, used) = self.decode(chunk.filled())?;
             if let Some(message) = message {
@@ -247,55 +257,12 @@ impl Wire {
         let echo = close.map(|close| Close::new(close.code, ""));
         let _ = self.send(Message::Close(echo));
     }
+}
 
-    fn pong(&mut self, payload: Bytes) {
-        self.pongs.next = Some(payload);
-        self.send_pong();
-    }
-
-    /// Puts a pong behind what waits, unless one waits already.
-    fn send_pong(&mut self) {
-        if self.written < self.pongs.last_ends || self.closing {
-            return;
-        }
-        if let Some(payload) = self.pongs.next.take() {
-            let pong = Message::Pong(payload);
-            self.encoder.encode(&pong, &mut self.waiting);
-            self.pongs.last_ends = self.written + self.waiting.len() as u64;
-        }
-    }
-
-    /// Writes what the connection takes at once. Who waits for it to take more is woken by
-    /// [`poll_flush`](Self::poll_flush), which has to be polled after this.
-    fn write_now(&mut self) -> Result<(), SendError> {
-        let mut context = Context::from_waker(Waker::noop());
-        match self.poll_write(&mut context) {
-            Poll::Ready(Err(_)) => Err(SendError::Gone),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-        }
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.waiting.is_empty() {
-            let written = ready!(Pin::new(&mut self.io).poll_write(context, &self.waiting))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.waiting.advance(written);
-            self.written += written as u64;
-            self.unflushed = true;
-            self.send_pong();
-        }
-        self.waiting = BytesMut::new();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_write(context))?;
-        if self.unflushed {
-            ready!(Pin::new(&mut self.io).poll_flush(context))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
+/// The connection ends here, though a shard may still know of it for a moment.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let ended = self.outlet.lock().end();
+        drop(ended); // payloads of the app's, without the lock
     }
 }

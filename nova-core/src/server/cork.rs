@@ -11,6 +11,7 @@
 //! protocol that it may have switched to.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 use tokio_util::io::poll_read_buf;
 
 use super::framing::{Framing, Limits, Refusal};
@@ -61,7 +63,7 @@ pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
 }
 
 /// The end that is written to.
-pub(super) struct Corked<I>(Arc<Shared<I>>);
+pub(crate) struct Corked<I>(Arc<Shared<I>>);
 
 /// The end that lets go of what is gathered.
 pub(super) struct Cork<I>(Arc<Shared<I>>);
@@ -240,6 +242,44 @@ impl<I: AsyncWrite + Unpin> Cork<I> {
     }
 }
 
+impl<I> Corked<I> {
+    /// The stream itself, and what has been read of it ahead, when the cork is removed and all that it had
+    /// gathered is written.
+    pub(crate) async fn into_inner(self) -> (I, BytesMut) {
+        poll_fn(|context| {
+            let mut stream = self.0.lock();
+            match stream.mode {
+                Mode::Direct => Poll::Ready(()),
+                Mode::Leaving | Mode::Corked => stream.noted(context, Poll::Pending),
+            }
+        })
+        .await;
+        let mut shared = self.0;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(shared) => {
+                    let stream = shared.stream.into_inner();
+                    let stream = stream.unwrap_or_else(PoisonError::into_inner);
+                    return (stream.io, stream.ahead);
+                }
+                // Another thread has removed the cork, and lets go of it before it does anything else.
+                Err(still_shared) => shared = still_shared,
+            }
+            yield_now().await;
+        }
+    }
+}
+
+impl<I> Stream<I> {
+    /// Remembers who waits, where that may be another task than the connection's.
+    fn noted<T>(&mut self, context: &Context<'_>, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
+            self.waiting = Some(context.waker().clone());
+        }
+        polled
+    }
+}
+
 impl<I: AsyncWrite + Unpin> Stream<I> {
     /// Writes what is gathered, and flushes.
     fn poll_release(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -283,14 +323,6 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         self.is_full = polled.is_pending();
         if let Poll::Ready(Ok(count)) = polled {
             self.sent += count as u64;
-        }
-        polled
-    }
-
-    /// Remembers who waits, where that may be another task than the connection's.
-    fn noted<T>(&mut self, context: &Context<'_>, polled: Poll<T>) -> Poll<T> {
-        if polled.is_pending() {
-            self.waiting = Some(context.waker().clone());
         }
         polled
     }

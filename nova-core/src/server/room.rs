@@ -56,7 +56,7 @@ fn most_files() -> Option<usize> {
 
 /// A stream that has its place as long as it is there, whichever protocol it speaks.
 #[derive(Debug)]
-pub(super) struct Placed<I> {
+pub(crate) struct Placed<I> {
     io: I,
     _place: Place,
 }
@@ -64,6 +64,14 @@ pub(super) struct Placed<I> {
 impl<I> Placed<I> {
     pub(super) fn new(io: I, place: Place) -> Self {
         Placed { io, _place: place }
+    }
+
+    pub(crate) fn get_ref(&self) -> &I {
+        &self.io
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut I {
+        &mut self.io
     }
 }
 

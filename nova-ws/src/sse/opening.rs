@@ -21,7 +21,11 @@ use super::session::Accepted;
 use crate::connection::Connection;
 use crate::crowd::Crowd;
 use crate::handler::Accept;
+use crate::membership::Membership;
 use crate::open::Permit;
+
+/// How many messages may wait for a client whose handler is busy, as for sockets.
+const MAILBOX_CAPACITY: usize = 16_384;
 
 /// The registered handler, of which each client gets a clone.
 pub(crate) struct Prototype(Arc<dyn ErasedSource>);
@@ -97,7 +101,8 @@ impl ProtocolHandler for Streams {
 impl Streams {
     async fn init(&self, request: Request, permits: Vec<Permit>) -> Result<Opening> {
         let mut handler = self.handler.clone_boxed();
-        let mut conn = Connection::new(&request);
+        let mailbox = request.pubsub().mailbox_with_capacity(MAILBOX_CAPACITY);
+        let mut conn = Connection::new(&request, Membership::Mailbox(mailbox));
         match handler.init(&request, &mut conn).await? {
             Accept::Yes => {}
             Accept::Refuse(reply) => return Ok(Opening::Refused(reply)),

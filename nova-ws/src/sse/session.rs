@@ -75,7 +75,7 @@ impl Accepted {
             route,
             permits: _permits,
         } = self;
-        conn.mailbox.leave_all();
+        conn.membership.leave_all();
         let (name, path) = (&*route.name, conn.path());
         debug!(route = name, path, ?reason, "a stream of events ended");
         let terminate = async { handler.terminate(&reason, &mut conn).await };
@@ -133,7 +133,7 @@ impl Session<'_> {
                     return Err(EndReason::Shutdown);
                 }
                 () = self.wire.outgoing.gone() => return Err(EndReason::Disconnected),
-                received = self.conn.mailbox.recv() => self.received(received).await?,
+                received = self.conn.membership.recv() => self.received(received).await?,
                 () = sleep_until(due) => self.wire.comment()?,
             }
         }
@@ -145,7 +145,7 @@ impl Session<'_> {
             if self.wire.outgoing.waiting() > BYTES_AT_ONCE {
                 break;
             }
-            match self.conn.mailbox.try_recv() {
+            match self.conn.membership.try_recv() {
                 None => return Ok(()),
                 received => self.received(received).await?,
             }

@@ -2,7 +2,7 @@
 
 use nova_core::testing::TestClient;
 
-use super::{KINDS, RESOURCES, app, arguments};
+use super::{KINDS, RESOURCES, app};
 
 #[tokio::test]
 async fn every_route_answers_as_benchmarks_expect_it() {
@@ -48,22 +48,4 @@ async fn an_echo_is_what_was_sent() {
     let response = request.header("content-type", "application/json").await;
 
     assert_eq!((response.status().as_u16(), response.text()), (200, note));
-}
-
-#[test]
-fn arguments_are_a_port_and_perhaps_workers() {
-    let given = |line: &str| arguments(line.split_whitespace().map(str::to_owned));
-
-    assert_eq!(given("--port 0"), Ok((0, None)));
-    assert_eq!(given("--workers 2 --port 8080"), Ok((8080, Some(2))));
-    for wrong in [
-        "",
-        "--port",
-        "--port x",
-        "--port 70000",
-        "--workers 0 --port 1",
-        "--prot 1",
-    ] {
-        assert!(given(wrong).is_err(), "{wrong}");
-    }
 }

@@ -1,0 +1,258 @@
+//! A task that writes to many sockets: what is the same for all of them, one after the other.
+//!
+//! Every connection is a member behind a shard, which is the sink of its members: a broadcast costs one
+//! push into the queue here, whatever the number of sockets. Joins and leaves stand in the same queue, and
+//! so each socket gets just what was broadcast between the two. `docs/design/fanout.md` has the figures.
+
+mod batch;
+mod room;
+mod writer;
+
+use std::collections::{HashSet, VecDeque};
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use nova_core::pubsub::{Door, Member, MemberId, Message, NodeId, PubSub, Sink, Taken, Topics};
+use tokio::runtime::Handle;
+
+use crate::handler::ErasedHandler;
+use crate::outlet::Outlet;
+use writer::Writer;
+
+/// How many messages may wait for a shard. It writes hundreds of thousands of frames in a second; who is
+/// on a channel of which one is lost is closed with 1013, as a client would be that falls behind.
+const MESSAGES: usize = 256 * 1024;
+
+/// The shards of a handler's connections: as many as the runtime has workers.
+pub(crate) struct Shards {
+    handler: Arc<dyn ErasedHandler>,
+    running: Mutex<Running>,
+    next: AtomicUsize,
+}
+
+/// Those of one pub/sub, which is that of the app.
+#[derive(Default)]
+struct Running {
+    node: Option<NodeId>,
+    shards: Vec<(Arc<Shard>, Door)>,
+}
+
+impl Shards {
+    /// They start with the first connection.
+    pub(crate) fn new(handler: Arc<dyn ErasedHandler>) -> Arc<Self> {
+        Arc::new(Shards {
+            handler,
+            running: Mutex::default(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// A place for one connection.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(crate) fn place(self: &Arc<Self>, pubsub: &PubSub, outlet: Arc<Outlet>) -> Place {
+        let (shard, door) = {
+            let mut running = lock(&self.running);
+            let is_running = running.node == Some(pubsub.node())
+                && running.shards.iter().all(|(shard, _)| shard.is_running());
+            if !is_running {
+                *running = self.start(pubsub);
+            }
+            let next = self.next.fetch_add(1, Ordering::Relaxed) % running.shards.len();
+            running.shards[next].clone()
+        };
+        let member = door.member();
+        shard.push(Event::Opened(member.id(), outlet));
+        shard.wake();
+        Place {
+            member,
+            shard,
+            _shards: Arc::clone(self),
+        }
+    }
+
+    fn start(&self, pubsub: &PubSub) -> Running {
+        let runtime = Handle::current();
+        let shards = (0..runtime.metrics().num_workers()).map(|_| {
+            let shard = Arc::new(Shard::default());
+            let door = pubsub.sink(Arc::clone(&shard));
+            let writer = Writer::new(Arc::clone(&shard), Arc::clone(&self.handler));
+            runtime.spawn(writer.run());
+            (shard, door)
+        });
+        Running {
+            node: Some(pubsub.node()),
+            shards: shards.collect(),
+        }
+    }
+}
+
+/// Who is on their way out finds no more work.
+impl Drop for Running {
+    fn drop(&mut self) {
+        for (shard, _) in &self.shards {
+            shard.push(Event::Closed);
+            shard.wake();
+        }
+    }
+}
+
+/// The place of a connection behind a shard, until it is dropped.
+pub(crate) struct Place {
+    pub(crate) member: Member,
+    shard: Arc<Shard>,
+    /// They run for as long as there is anybody.
+    _shards: Arc<Shards>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.member.leave_all();
+        self.shard.push(Event::Ended(self.member.id()));
+        self.shard.wake();
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Place").field(&self.member.id()).finish()
+    }
+}
+
+/// The pub/sub's end of a shard.
+#[derive(Default)]
+pub(crate) struct Shard {
+    /// A std mutex: a section is one push, or the exchange of all that is there.
+    queue: Mutex<Queue>,
+}
+
+/// What has happened since the writer looked.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// Of these, joins, leaves, and what else there is one or two of for each connection are never
+    /// refused.
+    events: VecDeque<Event>,
+    messages: usize,
+    /// Who has lost messages behind all events: who is on these channels, and these.
+    lost_on: HashSet<Arc<str>>,
+    lost_by: HashSet<MemberId>,
+    waker: Option<Waker>,
+    /// The writer has ended.
+    has_ended: bool,
+}
+
+pub(crate) enum Event {
+    Opened(MemberId, Arc<Outlet>),
+    Joined(Arc<str>, MemberId, Topics),
+    Left(Arc<str>, MemberId),
+    /// For all but one.
+    Published(Message, Option<MemberId>),
+    /// For one.
+    Sent(MemberId, Message),
+    Ended(MemberId),
+    /// The pub/sub ends, or the handler is no more.
+    Closed,
+}
+
+impl Shard {
+    fn push(&self, event: Event) {
+        let mut queue = lock(&self.queue);
+        if !queue.has_ended {
+            queue.events.push_back(event);
+        }
+    }
+
+    /// Takes a message, or says that there is no room for it.
+    fn push_message(&self, event: Event, lost: impl FnOnce(&mut Queue)) -> Taken {
+        let mut queue = lock(&self.queue);
+        if queue.has_ended {
+            return Taken::none();
+        }
+        if queue.messages >= MESSAGES {
+            lost(&mut queue);
+            return Taken::none();
+        }
+        queue.messages += 1;
+        queue.events.push_back(event);
+        Taken::all()
+    }
+
+    fn wake(&self) {
+        let waker = lock(&self.queue).waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        !lock(&self.queue).has_ended
+    }
+
+    /// Ready when anything has happened.
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut queue = lock(&self.queue);
+        if queue.events.is_empty() {
+            queue.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// All that has happened, in exchange for `taken`, which is empty.
+    fn take(&self, taken: &mut Queue) {
+        mem::swap(&mut *lock(&self.queue), taken);
+    }
+
+    fn end(&self) -> Queue {
+        let ended = Queue {
+            has_ended: true,
+            ..Queue::default()
+        };
+        mem::replace(&mut *lock(&self.queue), ended)
+    }
+}
+
+impl Sink for Shard {
+    fn joined(&self, channel: &Arc<str>, member: MemberId, topics: &Topics) {
+        self.push(Event::Joined(Arc::clone(channel), member, topics.clone()));
+    }
+
+    fn left(&self, channel: &Arc<str>, member: MemberId) {
+        self.push(Event::Left(Arc::clone(channel), member));
+    }
+
+    fn message(&self, message: &Message, except: Option<MemberId>) -> Taken {
+        let lost = |queue: &mut Queue| {
+            queue.lost_on.insert(message.channel().into());
+        };
+        self.push_message(Event::Published(message.clone(), except), lost)
+    }
+
+    fn sent(&self, member: MemberId, message: &Message) -> Taken {
+        let lost = |queue: &mut Queue| {
+            queue.lost_by.insert(member);
+        };
+        self.push_message(Event::Sent(member, message.clone()), lost)
+    }
+
+    fn wake(&self) {
+        Shard::wake(self);
+    }
+
+    fn closed(&self) {
+        self.push(Event::Closed);
+        Shard::wake(self);
+    }
+
+    fn waiting(&self) -> usize {
+        lock(&self.queue).messages
+    }
+}
+
+/// Nothing under these locks panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,175 @@
+//! What shards write to TCP connections, which they do past the connections' tasks.
+
+use futures_util::{SinkExt, StreamExt};
+use nova_core::pubsub::{Message, PubSub};
+use nova_core::{App, Request, Result, protocol};
+use nova_ws::{
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket, ok,
+    reply,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
+
+/// Shares texts, asks each connection about the topic `info`, and tells how connections end.
+#[derive(Clone)]
+struct All {
+    ends: mpsc::UnboundedSender<CloseReason>,
+    go_on: std::sync::Arc<tokio::sync::Semaphore>,
+}
+
+impl WebSocket for All {
+    async fn init(&mut self, _request: &Request, conn: &mut Connection) -> Result<Accept> {
+        conn.join("all");
+        conn.join_topics("chosen", &["wanted"]);
+        Ok(Accept::Yes)
+    }
+
+    async fn handle(&mut self, frame: Frame, conn: &mut Connection) -> Outcome {
+        if let Some(text) = frame.as_text() {
+            conn.pubsub().broadcast_from("all", "text", text);
+        }
+        ok()
+    }
+
+    async fn info(&mut self, _info: Info, _conn: &mut Connection) -> Outcome {
+        self.go_on.acquire().await.unwrap().forget();
+        reply(Frame::text("info"))
+    }
+
+    fn shared(message: &Message) -> Shared {
+        match message.topic() {
+            "info" => Shared::Info,
+            _ => Shared::text(message.decode::<String>().unwrap().as_str()),
+        }
+    }
+
+    async fn terminate(&mut self, reason: &CloseReason, _conn: &mut Connection) {
+        let _ = self.ends.send(reason.clone());
+    }
+}
+
+struct Served {
+    address: std::net::SocketAddr,
+    pubsub: PubSub,
+    ends: mpsc::UnboundedReceiver<CloseReason>,
+    go_on: std::sync::Arc<tokio::sync::Semaphore>,
+}
+
+async fn served() -> Served {
+    let (sender, ends) = mpsc::unbounded_channel();
+    let go_on = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let all = All {
+        ends: sender,
+        go_on: go_on.clone(),
+    };
+    let app = App::builder()
+        .websocket("all", all)
+        .route(("/ws", "all", protocol("ws")));
+    let app = app.build().unwrap();
+    let pubsub = app.pubsub().clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(app.serve(listener, std::future::pending()));
+    Served {
+        address,
+        pubsub,
+        ends,
+        go_on,
+    }
+}
+
+impl Served {
+    async fn connect(&self) -> WebSocketStream<TcpStream> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let url = format!("ws://{}/ws", self.address);
+        client_async(url, stream).await.unwrap().0
+    }
+}
+
+async fn text(socket: &mut WebSocketStream<TcpStream>) -> String {
+    match socket.next().await {
+        Some(Ok(tungstenite::Message::Text(text))) => text.to_string(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_client_gets_every_text_in_order_and_the_sender_none_of_its_own() {
+    let served = served().await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        sockets.push(served.connect().await);
+    }
+    for number in 0..500 {
+        served.pubsub.broadcast("all", "text", &number.to_string());
+    }
+    for socket in &mut sockets {
+        for number in 0..500 {
+            assert_eq!(text(socket).await, number.to_string());
+        }
+    }
+
+    sockets[0].send("by one".into()).await.unwrap();
+    for socket in &mut sockets[1..] {
+        assert_eq!(text(socket).await, "by one");
+    }
+    served.pubsub.broadcast("all", "text", "next");
+    assert_eq!(text(&mut sockets[0]).await, "next");
+}
+
+#[tokio::test]
+async fn frames_wait_behind_an_info_that_waits_and_leave_in_the_order_of_the_messages() {
+    let served = served().await;
+    let mut socket = served.connect().await;
+    for topic in ["first", "info", "third", "info", "fifth"] {
+        served.pubsub.broadcast("all", topic, topic);
+    }
+
+    assert_eq!(text(&mut socket).await, "first");
+    served.go_on.add_permits(1);
+    assert_eq!(text(&mut socket).await, "info");
+    assert_eq!(text(&mut socket).await, "third");
+    served.pubsub.broadcast("all", "sixth", "sixth");
+    served.go_on.add_permits(1);
+    for expected in ["info", "fifth", "sixth"] {
+        assert_eq!(text(&mut socket).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn of_a_channel_with_chosen_topics_only_those_arrive() {
+    let served = served().await;
+    let mut socket = served.connect().await;
+    for topic in ["wanted", "other", "wanted"] {
+        served.pubsub.broadcast("chosen", topic, topic);
+    }
+    served.pubsub.broadcast("all", "last", "last");
+    for expected in ["wanted", "wanted", "last"] {
+        assert_eq!(text(&mut socket).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_found_to_be_too_slow_and_holds_up_nobody() {
+    let mut served = served().await;
+    let _silent = served.connect().await;
+    let mut reader = served.connect().await;
+    let long = "x".repeat(256 * 1024);
+    let mut sent = 0;
+    let reason = loop {
+        served.pubsub.broadcast("all", "long", &long);
+        sent += 1;
+        assert_eq!(text(&mut reader).await.len(), long.len());
+        match served.ends.try_recv() {
+            Ok(reason) => break reason,
+            // The kernel holds some megabytes for a connection, and the outlet one.
+            Err(_) if sent < 200 => {}
+            // What is left is the time for the closing handshake.
+            Err(_) => break served.ends.recv().await.unwrap(),
+        }
+    };
+    assert_eq!(reason, CloseReason::TooSlow);
+    served.pubsub.broadcast("all", "last", "last");
+    assert_eq!(text(&mut reader).await, "last");
+}
