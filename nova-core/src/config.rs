@@ -9,6 +9,7 @@ pub(crate) mod secret;
 mod server;
 mod session;
 pub(crate) mod settings;
+mod tls;
 mod values;
 
 use std::any::Any;
@@ -23,6 +24,9 @@ pub use proxies::TrustedProxy;
 pub use secret::Secret;
 pub use server::{ForwardedHeader, ServerConfig};
 pub use session::{SecureCookie, SessionConfig};
+#[cfg(not(feature = "tls"))]
+pub(crate) use tls::NEEDS_TLS;
+pub use tls::TlsConfig;
 pub(crate) use values::{bytes_or_none, duration, some_time};
 
 use crate::origin::Origin;

@@ -99,7 +99,7 @@ pub use build_error::{BuildError, BuildErrors, NameKind};
 pub use command::Command;
 pub use config::{
     Config, Environment, ForwardedHeader, ListenAddress, LogConfig, LogFormat, Secret,
-    SecureCookie, ServerConfig, SessionConfig, TrustedProxy,
+    SecureCookie, ServerConfig, SessionConfig, TlsConfig, TrustedProxy,
 };
 #[doc(hidden)]
 pub use controller::ActionMethod;

@@ -70,6 +70,18 @@ impl Life {
         self.requests.spawn(until(self.cut.clone(), connection));
     }
 
+    /// Runs a connection that has requests and sockets at a time, and says itself what it counts for.
+    pub(crate) fn track_counted<F>(&self, connection: impl FnOnce(Counted) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let counted = Counted {
+            sockets: self.sockets.clone(),
+            token: self.requests.token(),
+        };
+        tokio::spawn(until(self.cut.clone(), connection(counted)));
+    }
+
     /// Runs one of the requests of a connection, beside it and until it ends.
     pub(crate) fn track_stream(&self, stream: impl Future<Output = ()> + Send + 'static) {
         self.requests.spawn(stream);
@@ -119,6 +131,20 @@ impl Life {
         self.stopping.stop();
         self.sockets_stopping.stop();
         self.cut.stop();
+    }
+}
+
+/// What a connection counts for as long as this is held: at first, for a request.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    sockets: TaskTracker,
+    token: TaskTrackerToken,
+}
+
+impl Counted {
+    /// From now on, it counts for a socket.
+    pub(crate) fn as_socket(&mut self) {
+        self.token = self.sockets.token();
     }
 }
 

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 pub(crate) enum Peer {
     /// Over TCP, in clear text.
     Tcp(SocketAddr),
+    /// Over TCP, with TLS.
+    Tls(SocketAddr),
     /// By a Unix socket, which tells no address.
     Unix,
     /// In memory, in a test; or through another server that does not say from where.
@@ -17,14 +19,14 @@ impl Peer {
     /// Its address, where it has one.
     pub(crate) fn address(self) -> Option<SocketAddr> {
         match self {
-            Peer::Tcp(address) => Some(address),
+            Peer::Tcp(address) | Peer::Tls(address) => Some(address),
             Peer::Unix | Peer::Unknown => None,
         }
     }
 
     /// Whether it speaks HTTPS with the app itself.
     pub(crate) fn is_secure(self) -> bool {
-        false
+        matches!(self, Peer::Tls(_))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::build_error::BuildErrors;
 use crate::config::Environment;
 use crate::log::Log;
 use crate::router::RouteChanges;
+use crate::server::Tls;
 
 /// Editors save in several steps: so long after the first, the file is whole.
 const SETTLED: Duration = Duration::from_millis(30);
@@ -82,17 +83,20 @@ impl Core {
 pub(crate) struct Reloading {
     core: Arc<Core>,
     saves: mpsc::Receiver<()>,
+    tls: Option<Arc<Tls>>,
     /// `None` where nothing tells of saves.
     _watcher: Option<RecommendedWatcher>,
 }
 
 impl Reloading {
-    /// Watches the files of the app, in `dev`.
-    pub(crate) fn of(core: &Arc<Core>) -> Self {
+    /// Watches the files of the app, in `dev`. Where there is a certificate, it is read again, too, when
+    /// somebody asks.
+    pub(crate) fn of(core: &Arc<Core>, tls: Option<&Arc<Tls>>) -> Self {
         let (saved, saves) = mpsc::channel(1);
         Reloading {
             core: Arc::clone(core),
             saves,
+            tls: tls.cloned(),
             _watcher: match core.config.environment {
                 Environment::Dev => watch(core, saved),
                 Environment::Prod => None,
@@ -129,6 +133,21 @@ impl Reloading {
                     failed_before = true;
                 }
                 Err(panicked) => error!("a reload panicked: {panicked}"),
+            }
+            if asked && let Some(tls) = &self.tls {
+                let tls = Arc::clone(tls);
+                match spawn_blocking(move || tls.reload()).await {
+                    Ok(Ok(Some(until))) => {
+                        log.tell(&format!(
+                            "the certificate is renewed, and good until {until}"
+                        ));
+                    }
+                    Ok(Ok(None)) => log.tell("the certificate is the same"),
+                    Ok(Err(wrong)) => {
+                        log.say_error(&format!("the certificate stays as it was: {wrong}"));
+                    }
+                    Err(panicked) => error!("to read the certificate panicked: {panicked}"),
+                }
             }
         }
     }

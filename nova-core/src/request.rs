@@ -321,8 +321,8 @@ impl Head {
         self.client().ip
     }
 
-    /// `https` if a [trusted proxy](crate::ServerConfig::trusted_proxies) says that the client
-    /// spoke it, else `http`, which is what the server speaks.
+    /// `https` if the client spoke it, with the app or with a
+    /// [trusted proxy](crate::ServerConfig::trusted_proxies) that says so; else `http`.
     ///
     /// In `X-Forwarded-Proto`, the last value counts; in `Forwarded`, the one beside the client's
     /// address.

@@ -40,7 +40,7 @@ use crate::server::{Inherited, Listeners};
 /// standard error. SIGTERM or Ctrl-C stop it, after `server.shutdown_delay`: no new connections, requests finish, sockets are
 /// closed, services stop in reverse order. A second one ends it at once.
 ///
-/// SIGHUP reads the router file and the views again; in `dev`, so does saving one of them. What has
+/// SIGHUP reads the router file and the views again, and the certificate; in `dev`, so does saving one of them. What has
 /// changed is told, and a mistake changes nothing.
 ///
 /// The log has a line for each request, and is JSON in `prod`. It never holds the app up: when
@@ -122,7 +122,7 @@ async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
         Err(error) => return failure(log, &format!("signals cannot be received: {error}")),
     };
     let (reload, reloads) = tokio::sync::mpsc::channel(1);
-    let mut reloading = std::pin::pin!(Reloading::of(&app.core).run(log, reloads));
+    let mut reloading = std::pin::pin!(Reloading::of(&app.core, listeners.tls()).run(log, reloads));
     announce(&listeners, config, log);
 
     let stopping = match config.server.shutdown_delay {

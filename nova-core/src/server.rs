@@ -10,15 +10,19 @@ mod last_words;
 mod listen;
 mod patience;
 mod room;
+#[cfg_attr(not(feature = "tls"), path = "server/tls_off.rs")]
+mod tls;
 mod under_way;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::app::{App, Core};
@@ -33,7 +37,8 @@ use listen::Accepted;
 pub(crate) use listen::Inherited;
 pub use listen::{ListenErrors, Listeners};
 pub(crate) use room::Placed;
-use room::Room;
+use room::{Place, Room};
+pub(crate) use tls::Tls;
 
 /// The pause after an `accept` that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -67,11 +72,13 @@ impl App {
             life.leave();
             sleep(delay).await;
         };
+        let renewing = listeners.renewing();
         let outcome = match served.begin_plugins() {
             Err(failed) => Err(failed.into()),
             Ok(()) => tokio::select! {
                 () = leaving => Ok(()),
                 failed = served.services.failure() => Err(failed.into()),
+                () = renewing => Ok(()),
                 () = accept(&mut listeners, &served.core, &served.life) => Ok(()),
             },
         };
@@ -135,6 +142,31 @@ impl Drop for Served {
     }
 }
 
+/// Shakes hands before it is a connection like any other: in its own task, for a client may take its time.
+async fn secure_connection(
+    stream: TcpStream,
+    place: Place,
+    peer: SocketAddr,
+    tls: Arc<Tls>,
+    core: Arc<Core>,
+    life: Life,
+) {
+    let limit = core.config.server.head_timeout;
+    let stopping = life.stopping();
+    let accepted = tokio::select! {
+        accepted = timeout(limit, tls.accept(stream, place)) => accepted,
+        () = stopping.wait() => return,
+    };
+    match accepted {
+        Ok(Ok(Some((stream, spoken)))) => {
+            connection(stream, Some(spoken), Peer::Tls(peer), core, life).await;
+        }
+        Ok(Ok(None)) => debug!(%peer, "a client has spoken HTTP to a port for HTTPS"),
+        Ok(Err(error)) => debug!(%peer, "no handshake: {error}"),
+        Err(_) => debug!(%peer, "no handshake in {limit:?}"),
+    }
+}
+
 fn connect<I>(io: I, peer: Peer, core: &Arc<Core>, life: &Life)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -148,11 +180,11 @@ async fn accept(listeners: &mut Listeners, core: &Arc<Core>, life: &Life) {
         let place = room.place().await;
         match listeners.accept().await {
             Ok(Accepted::Tcp(stream, peer)) => {
-                // Small answers leave at once; the connection gathers its writes itself.
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!("TCP_NODELAY was refused: {error}");
-                }
                 connect(Placed::new(stream, place), Peer::Tcp(peer), core, life);
+            }
+            Ok(Accepted::Tls(stream, peer, tls)) => {
+                let (core, own) = (Arc::clone(core), life.clone());
+                life.track(secure_connection(stream, place, peer, tls, core, own));
             }
             #[cfg(unix)]
             Ok(Accepted::Unix(stream)) => {

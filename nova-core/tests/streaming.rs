@@ -66,7 +66,7 @@ fn client() -> (TestClient, UnboundedReceiver<&'static str>) {
     (TestClient::new(app.unwrap()), log)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_answer_flows_and_the_work_hears_that_the_client_has_gone() {
     let (client, mut log) = client();
     let (answer, mut body) = client.get("/").stream().await;

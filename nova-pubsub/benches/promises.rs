@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             members_leave,
         ),
         check(
-            "a broadcast to 10,000 full mailboxes",
+            "a broadcast to 10,000 with messages waiting",
             millis(1),
             broadcast_to_backlog,
         ),

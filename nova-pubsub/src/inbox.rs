@@ -11,7 +11,7 @@ use crate::memberships::Memberships;
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::queue::{Dropped, Next, Pushed, Queue};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, fetch, lock};
 
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -61,7 +61,7 @@ impl Inbox {
     /// Brings what a push needs into the processor's cache. Reads of many mailboxes go on at the same
     /// time, while locking one waits for its memory.
     pub(crate) fn fetch(&self) {
-        std::hint::black_box(self.hot.state.is_poisoned());
+        fetch(&self.hot.state);
     }
 
     /// Takes a message that came by itself.

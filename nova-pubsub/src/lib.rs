@@ -40,9 +40,16 @@
 //!   panicked member is gone at once. Joining twice is one membership.
 //! - **Order**: a broadcast that returned before another on the same channel began precedes it
 //!   for every member.
-//! - **Delivery** is at most once. A mailbox is bounded and drops its oldest messages when it is
-//!   full; its owner learns of it by [`Received::Lagged`], the operator by [`PubSub::stats`].
-//! - One slow member never slows the others or the broadcaster: no call here waits for a member.
+//! - **Delivery** is at most once. A mailbox is bounded, and its [`Policy`] says what it does when it is
+//!   full; its owner learns of every loss by [`Received::Lagged`], the operator by the log and by
+//!   [`PubSub::stats`].
+//! - **Payloads** are cloned once, kept for members on this node, and encoded at most once.
+//! - One slow member never slows the others or the broadcaster: no call here waits for a member. What
+//!   joining and leaving costs does not depend on how many members there are.
+//!
+//! # More than mailboxes
+//! A [`Sink`] takes messages for many members at once. [`Mailbox::join_topics`] is for chosen topics of a
+//! channel. [`PubSub::monitor`] tells who comes and goes, and [`PubSub::inspect`] what goes on.
 
 mod afterwards;
 mod channel;

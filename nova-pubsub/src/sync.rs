@@ -22,3 +22,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// Reads a byte beside the lock, so that its memory comes into the processor's cache.
+#[cfg(not(shuttle))]
+pub(crate) fn fetch<T>(mutex: &Mutex<T>) {
+    std::hint::black_box(mutex.is_poisoned());
+}
+
+#[cfg(shuttle)]
+pub(crate) fn fetch<T>(_: &Mutex<T>) {}

@@ -147,6 +147,65 @@ fn a_payload_is_cloned_once_and_encoded_at_most_once() {
 }
 
 #[test]
+fn members_in_many_threads_encode_a_payload_once() {
+    let counted = Counted {
+        clones: Arc::default(),
+        encodings: Arc::default(),
+    };
+    let pubsub = PubSub::new();
+    let members: Vec<_> = (0..8).map(|_| member(&pubsub, "notes")).collect();
+    pubsub.broadcast("notes", "all", &counted);
+    let start = std::sync::Barrier::new(members.len());
+    let derivations = AtomicUsize::new(0);
+    struct Frame;
+
+    std::thread::scope(|scope| {
+        for mut mailbox in members {
+            let (start, derivations) = (&start, &derivations);
+            scope.spawn(move || {
+                let message = next(&mut mailbox).unwrap();
+                start.wait();
+                let frame = message.derived::<Frame, _>(|message| {
+                    derivations.fetch_add(1, Ordering::Relaxed);
+                    serde_json::to_string(message.payload()).unwrap()
+                });
+                assert_eq!(*frame, message.payload().json().unwrap());
+            });
+        }
+    });
+    assert_eq!(counted.encodings.load(Ordering::Relaxed), 1);
+    assert_eq!(derivations.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_everybody_has_taken_is_dropped() {
+    let pubsub = PubSub::new();
+    let (mut ann, mut bob) = (member(&pubsub, "notes"), member(&pubsub, "notes"));
+    let value = Arc::new("milk".to_owned());
+    pubsub.broadcast_arc("notes", "topic", Arc::clone(&value));
+    drop(next(&mut ann));
+    assert_eq!(Arc::strong_count(&value), 2, "one has it to take");
+    drop(next(&mut bob));
+
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn members_that_take_nothing_keep_nobody_from_anything() {
+    let pubsub = PubSub::new();
+    let idle: Vec<_> = (0..3).map(|_| member(&pubsub, "notes")).collect();
+    let mut quick = member(&pubsub, "notes");
+    for number in 0..5_000u32 {
+        let report = pubsub.broadcast("notes", "n", &number);
+        assert_eq!(report.members, 4);
+        assert_eq!(*next(&mut quick).unwrap().decode::<u32>().unwrap(), number);
+    }
+
+    assert_eq!(pubsub.stats().lost, 3 * (5_000 - 1_024));
+    drop(idle);
+}
+
+#[test]
 fn a_payload_that_cannot_be_encoded_is_counted_once_and_still_kept() {
     #[derive(Clone)]
     struct Stubborn;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Wake};
+use std::time::{Duration, Instant};
 
 use nova_pubsub::{Mailbox, PubSub, Received};
 
@@ -206,4 +207,25 @@ async fn who_waits_is_woken_when_its_scope_ends() {
     tokio::task::yield_now().await;
     worker.close();
     assert!(waits.await.unwrap());
+}
+
+#[test]
+fn ten_thousand_members_are_gone_at_once() {
+    let pubsub = PubSub::new();
+    let took = (0..5).map(|_| {
+        let mut mailboxes: Vec<_> = (0..10_000).map(|_| pubsub.mailbox()).collect();
+        for mailbox in &mut mailboxes {
+            mailbox.join("notes");
+        }
+        assert_eq!(pubsub.get_local_members("notes").len(), 10_000);
+        let start = Instant::now();
+        drop(mailboxes);
+        let took = start.elapsed();
+        assert!(pubsub.get_local_members("notes").is_empty());
+        took
+    });
+
+    // The best of some, as others on the machine can only make it worse.
+    let best = took.min().unwrap();
+    assert!(best < Duration::from_millis(50), "{best:?}");
 }

@@ -13,6 +13,8 @@ use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 pub enum ListenAddress {
     /// HTTP in clear text on an address and port: `127.0.0.1:8080`, or `http://127.0.0.1:8080`.
     Http(SocketAddr),
+    /// HTTP over TLS, with the certificate of [`tls`](crate::ServerConfig::tls): `https://0.0.0.0:8443`.
+    Https(SocketAddr),
     /// HTTP on a Unix socket, whose file is made and removed by the app: `unix:/run/app.sock`. A
     /// path in `nova.toml` is relative to that file.
     Unix(PathBuf),
@@ -27,6 +29,9 @@ impl ListenAddress {
         if let Some(path) = text.strip_prefix("unix:") {
             return (!path.is_empty()).then(|| ListenAddress::Unix(path.into()));
         }
+        if let Some(address) = text.strip_prefix("https://") {
+            return address.parse().ok().map(ListenAddress::Https);
+        }
         let address = text.strip_prefix("http://").unwrap_or(text);
         address.parse().ok().map(ListenAddress::Http)
     }
@@ -39,10 +44,20 @@ impl ListenAddress {
         }
     }
 
+    /// The address and port, where it has them.
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            ListenAddress::Http(address) | ListenAddress::Https(address) => Some(*address),
+            ListenAddress::Unix(_) => None,
+        }
+    }
+
     /// Whether two of them cannot both be listened on: any number of free ports can.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         match self {
-            ListenAddress::Http(address) => address.port() != 0 && self == other,
+            ListenAddress::Http(address) | ListenAddress::Https(address) => {
+                address.port() != 0 && other.address() == Some(*address)
+            }
             ListenAddress::Unix(_) => self == other,
         }
     }
@@ -53,6 +68,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListenAddress::Http(address) => address.fmt(f),
+            ListenAddress::Https(address) => write!(f, "https://{address}"),
             ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::listen::{ListenAddress, addresses};
 use super::proxies::TrustedProxy;
+use super::tls::{self, NEEDS_TLS, TlsConfig};
 use super::values::{bytes, count, duration, head_bytes, permissions, some_time, window};
 use crate::origin::Origin;
 
@@ -21,8 +22,8 @@ use crate::origin::Origin;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// The address to listen on, or a list of them; port 0 takes a free one, and a path after `unix:`
-    /// is a Unix socket. A variable has several between commas. Sockets that the process was started
+    /// The address to listen on, or a list of them; port 0 takes a free one, and after `https://` it is for
+    /// HTTPS, with the certificate of [`tls`](Self::tls), and a path after `unix:` is a Unix socket. A variable has several between commas. Sockets that the process was started
     /// with (`LISTEN_FDS`) take the place of all. **Default:** `127.0.0.1:8080`.
     #[serde(deserialize_with = "addresses")]
     pub listen: Vec<ListenAddress>,
@@ -106,6 +107,8 @@ pub struct ServerConfig {
     /// The header in which the trusted proxies say it. It has to be one that all of them write:
     /// the others pass on what a client has written. **Default:** `x-forwarded-for`.
     pub forwarded_header: ForwardedHeader,
+    /// The certificate for HTTPS. **Default:** none.
+    pub tls: TlsConfig,
 }
 
 impl ServerConfig {
@@ -117,6 +120,14 @@ impl ServerConfig {
             self.listen = listen
                 .map(|address| address.below(origin.folder()))
                 .collect();
+        }
+        for (key, path) in [
+            ("tls.certificate", &mut self.tls.certificate),
+            ("tls.key", &mut self.tls.key),
+        ] {
+            if let Some(origin) = origin(key) {
+                tls::below(path, origin.folder());
+            }
         }
         self
     }
@@ -131,6 +142,27 @@ impl ServerConfig {
             {
                 found.push(("listen", format!("`{address}` stands twice in `listen`")));
             }
+        }
+        let is_https = |address: &ListenAddress| matches!(address, ListenAddress::Https(_));
+        let wants_tls = self.listen.iter().any(is_https);
+        let mut add = |key, told: &str| found.push((key, told.to_owned()));
+        match (&self.tls.certificate, &self.tls.key) {
+            (None, None) if wants_tls => add(
+                "listen",
+                "an `https://` address needs a certificate: set `certificate` and `key` in `[server.tls]`",
+            ),
+            (Some(_), None) => add(
+                "tls.certificate",
+                "the certificate has no `key` beside it: set that, too",
+            ),
+            (None, Some(_)) => add(
+                "tls.key",
+                "the key has no `certificate` beside it: set that, too",
+            ),
+            _ => {}
+        }
+        if wants_tls && cfg!(not(feature = "tls")) {
+            add("listen", NEEDS_TLS);
         }
         found
     }

@@ -150,6 +150,12 @@ impl ResponseBody {
         }
     }
 
+    /// Whether it arrives while it is sent.
+    #[inline]
+    pub(crate) fn is_flowing(&self) -> bool {
+        matches!(self.0, Inner::Flowing(_))
+    }
+
     /// Says whose the body is, for the log. It costs nothing where all bytes are there.
     pub(crate) fn sent_by(&mut self, route: &dyn fmt::Display, head: &Head) {
         if let Inner::Flowing(flowing) = &mut self.0 {

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -28,7 +28,6 @@ use crate::layer::Entered;
 use crate::life::Life;
 use crate::peer::Peer;
 use crate::request::Via;
-use crate::response::Response;
 
 /// The room that hyper has beside a head.
 const MORE: usize = 8 * 1024;
@@ -74,7 +73,13 @@ pub(super) async fn connection<I>(
         }
         Ok(Some(Spoken::Http2)) => {
             let via = core.via(peer);
-            Box::pin(http2::serve(io, beginning, core, via, life)).await
+            life.clone().track_counted(|counted| async move {
+                let ended = http2::serve(io, beginning, core, via, life, counted);
+                if let Err(error) = ended.await {
+                    debug!(?peer, "a connection ended: {error}");
+                }
+            });
+            Ok(())
         }
         Err(error) => Err(error.into()),
     };
@@ -112,7 +117,7 @@ where
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
-            if is_events(&response) {
+            if response.body().is_flowing() && are_events(response.headers()) {
                 under_way.begin_events();
             }
             Ok::<_, Infallible>(response.map(|body| LastPart::new(body, under_way)))
@@ -207,14 +212,10 @@ where
 
 /// Whether the answer is one that does not end by itself, to a client that is one no longer when it has
 /// closed its side.
-#[inline]
-fn is_events(response: &Response) -> bool {
-    let is_events = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
-    response.body().whole_length().is_none()
-        && response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(is_events)
+fn are_events(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// How a connection ends.

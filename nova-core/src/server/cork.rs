@@ -52,6 +52,7 @@ pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
             received: 0,
             sent: 0,
             is_full: false,
+            is_flushing: false,
             is_behind: false,
             is_held_back: false,
             has_hung_up: false,
@@ -98,6 +99,8 @@ struct Stream<I> {
     sent: u64,
     /// Whether the client has to read before more can leave.
     is_full: bool,
+    /// Whether it has to before what a buffer of the stream's own holds can leave, as that of TLS.
+    is_flushing: bool,
     /// Whether hyper has more to write than there was room for.
     is_behind: bool,
     /// Whether hyper has asked for more than the framing lets through.
@@ -188,7 +191,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Cork<I> {
             received: stream.received,
             sent: stream.sent,
             is_released,
-            is_full: stream.is_full,
+            is_full: stream.is_full || stream.is_flushing,
             has_hung_up: stream.has_hung_up,
             held_back: match stream.is_held_back && !stream.is_behind {
                 true => stream.held_back(),
@@ -298,7 +301,9 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         self.gathered.clear();
         self.gathered.shrink_to(KEPT);
         self.written = 0;
-        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        let flushed = Pin::new(&mut self.io).poll_flush(context);
+        self.is_flushing = flushed.is_pending();
+        ready!(flushed)?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
     }

@@ -12,7 +12,7 @@ mod head;
 use memchr::memchr;
 
 use chunks::{Chunks, NoChunk};
-use head::Body;
+use head::{Body, Heads};
 pub(super) use head::{Limits, is_host};
 
 /// Why a connection gets no further.
@@ -27,7 +27,8 @@ pub(super) enum Refusal {
 /// The reader's place in what a client sends.
 #[derive(Debug)]
 pub(super) struct Framing {
-    limits: Limits,
+    most_bytes: usize,
+    heads: Heads,
     state: State,
     /// The request may switch protocols: what comes behind it waits for the answer.
     may_switch: bool,
@@ -48,7 +49,8 @@ enum State {
 impl Framing {
     pub(super) fn new(limits: Limits) -> Self {
         Framing {
-            limits,
+            most_bytes: limits.bytes,
+            heads: Heads::new(limits.fields),
             state: State::Head,
             may_switch: false,
             looked_at: 0,
@@ -69,6 +71,7 @@ impl Framing {
         cleared
     }
 
+    #[inline(always)] // for the first look at what was read, which is the only one of most requests
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Head => self.head(bytes),
@@ -82,7 +85,7 @@ impl Framing {
                 }
                 count
             }
-            State::Chunked(chunks) => match chunks.step(bytes, self.limits.bytes) {
+            State::Chunked(chunks) => match chunks.step(bytes, self.most_bytes) {
                 Ok(count) => {
                     if chunks.is_at_end() {
                         self.next();
@@ -110,12 +113,12 @@ impl Framing {
         // Most come whole, and are looked at once.
         let is_new = self.looked_at == 0;
         let judged = match is_new || has_end(bytes, self.looked_at) {
-            true => head::judge(bytes, self.limits.fields),
+            true => self.heads.judge(bytes),
             false => Ok(None),
         };
         self.looked_at = bytes.len();
         match judged {
-            Ok(Some((end, after))) if end <= self.limits.bytes => {
+            Ok(Some((end, after))) if end <= self.most_bytes => {
                 self.looked_at = 0;
                 self.may_switch = after.may_switch;
                 match after.body {
@@ -126,7 +129,7 @@ impl Framing {
                 return end;
             }
             Err(status) => self.state = State::Refused(Refusal::Head(status)),
-            Ok(_) if bytes.len() > self.limits.bytes => {
+            Ok(_) if bytes.len() > self.most_bytes => {
                 self.state = State::Refused(self.too_long(bytes));
             }
             Ok(_) => {}
@@ -136,7 +139,7 @@ impl Framing {
 
     /// A head, or already its first line.
     fn too_long(&self, bytes: &[u8]) -> Refusal {
-        let is_line = memchr(b'\n', bytes).is_none_or(|end| end > self.limits.bytes);
+        let is_line = memchr(b'\n', bytes).is_none_or(|end| end > self.most_bytes);
         Refusal::Head(if is_line { 414 } else { 431 })
     }
 
@@ -174,3 +177,6 @@ fn has_end(bytes: &[u8], looked_at: usize) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,13 @@
 //! each attack meets.
 
 mod allowance;
+mod arriving;
 mod frames;
 mod head;
+mod leaving;
+mod outline;
 mod sent;
+mod socket;
 mod streams;
 mod watched;
 
@@ -32,7 +36,7 @@ use super::first_words::Beginning;
 use super::patience::{Patience, Progress};
 use crate::app::Core;
 use crate::layer::Entered;
-use crate::life::Life;
+use crate::life::{Counted, Life};
 use crate::request::Via;
 use crate::response;
 use frames::{ENHANCE_YOUR_CALM, FRAME};
@@ -70,6 +74,7 @@ pub(super) async fn serve<I>(
     core: Arc<Core>,
     via: Arc<Via>,
     life: Life,
+    mut counted: Counted,
 ) -> Result<(), Failure>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -98,7 +103,8 @@ where
         .max_frame_size(FRAME)
         .initial_connection_window_size(config.http2_window)
         .initial_stream_window_size(config.http2_window / 4)
-        .max_send_buf_size(SEND_BUFFER);
+        .max_send_buf_size(SEND_BUFFER)
+        .enable_connect_protocol();
     let hyper = builder.serve_connection(TokioIo::new(stream), service);
 
     let mut hyper = pin!(hyper);
@@ -125,6 +131,9 @@ where
             }
             if arriving.poll_lost(context, watch.unfinished()) {
                 return Poll::Ready(Ok(End::Refused(ENHANCE_YOUR_CALM)));
+            }
+            if is_finishing && !streams.is_busy() && streams.has_sockets() {
+                counted.as_socket(); // so that the requests of others do not wait for it
             }
             let patience = match is_finishing {
                 true => idle.going(&streams),
@@ -158,18 +167,26 @@ where
 
 async fn answer(
     shared: Arc<Shared>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     sending: Arc<Sending>,
 ) -> http::Response<Sent> {
     let Shared { core, via, life } = &*shared;
     let is_head = request.method() == Method::HEAD;
-    let mut response = match head::received(request, core.config.server.head_fields) {
+    let asked = socket::asked(&mut request);
+    let received = match asked {
+        Ok(_) => head::received(request, core.config.server.head_fields),
+        Err(status) => Err(status),
+    };
+    let mut response = match received {
         Ok(request) => match core.enter(request, via, life) {
             Entered::App(received) => core.respond(received, life).await,
             Entered::Layers(answer) => answer.await,
         },
         Err(status) => response::empty(status),
     };
+    if asked == Ok(true) {
+        socket::answered(&mut response);
+    }
     head::answered(&mut response, is_head);
     response.map(|body| Sent::new(body, sending))
 }
@@ -208,7 +225,7 @@ impl Idle {
     }
 
     fn patience(&mut self, streams: &Streams, limit: Duration) -> Option<&mut Patience> {
-        if streams.is_busy() {
+        if streams.is_busy() || streams.has_sockets() {
             self.since = None;
             return None;
         }

@@ -9,12 +9,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tracing::{debug, warn};
 
+use super::tls::Tls;
 use crate::config::{Config, ListenAddress};
 pub use error::ListenErrors;
 use error::Problem;
@@ -56,11 +59,14 @@ pub struct Listeners {
     all: Vec<Listener>,
     /// The one that is asked first, so that none waits for the others.
     first: usize,
+    tls: Option<Arc<Tls>>,
 }
 
 #[derive(Debug)]
 struct Listener {
     socket: Socket,
+    /// Whether it is for HTTPS.
+    is_secure: bool,
     url: String,
 }
 
@@ -78,6 +84,8 @@ enum Socket {
 /// A connection that has come.
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
+    /// A connection on which the client begins with a handshake.
+    Tls(TcpStream, SocketAddr, Arc<Tls>),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -113,7 +121,8 @@ impl Listeners {
         inherited.listeners().into_iter().for_each(&mut add);
         for address in listen {
             add(match address {
-                ListenAddress::Http(address) => bind_tcp(*address),
+                ListenAddress::Http(address) => bind_tcp(*address, false),
+                ListenAddress::Https(address) => bind_tcp(*address, true),
                 #[cfg(unix)]
                 ListenAddress::Unix(path) => socket_file::bind(path, config.server.unix_mode).await,
                 #[cfg(not(unix))]
@@ -124,8 +133,26 @@ impl Listeners {
                 )),
             });
         }
+        let files = &config.server.tls;
+        let wants_tls = all.iter().any(|listener| listener.is_secure)
+            || listen
+                .iter()
+                .any(|address| matches!(address, ListenAddress::Https(_)));
+        let mut tls = None;
+        match (wants_tls, &files.certificate) {
+            (true, Some(_)) => match Tls::new(files, config.server.http2) {
+                Ok(ready) => tls = Some(Arc::new(ready)),
+                Err(error) => problems.push(Problem::Tls(error)),
+            },
+            (true, None) => problems.push(Problem::NoCertificate),
+            (false, Some(_)) => warn!(
+                "the certificate in `[server.tls]` counts for nothing: no address of `listen` begins with \
+                 `https://`"
+            ),
+            (false, None) => {}
+        }
         match problems.is_empty() {
-            true => Ok(Listeners { all, first: 0 }),
+            true => Ok(Listeners { all, first: 0, tls }),
             false => Err(ListenErrors::new(problems, config)),
         }
     }
@@ -136,6 +163,22 @@ impl Listeners {
         self.all.iter().map(|listener| &*listener.url)
     }
 
+    /// What makes connections secure, if some are.
+    pub(crate) fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
+    /// Renews the certificate when its files change. It never ends.
+    pub(super) fn renewing(&self) -> impl Future<Output = ()> + use<> {
+        let tls = self.tls.clone();
+        async move {
+            match tls {
+                Some(tls) => tls.renew().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// The next connection of any of them.
     ///
     /// # Cancel safety
@@ -144,23 +187,37 @@ impl Listeners {
         poll_fn(|context| {
             for step in 0..self.all.len() {
                 let position = (self.first + step) % self.all.len();
-                if let Poll::Ready(accepted) = self.all[position].socket.poll_accept(context) {
+                if let Poll::Ready(accepted) = self.all[position].poll_accept(context) {
                     self.first = position + 1;
-                    return Poll::Ready(accepted);
+                    return Poll::Ready(accepted.map(|accepted| self.secured(position, accepted)));
                 }
             }
             Poll::Pending
         })
         .await
     }
+
+    /// What has come at a listener, with what makes it secure there.
+    fn secured(&self, position: usize, accepted: Accepted) -> Accepted {
+        match (accepted, &self.tls) {
+            (Accepted::Tcp(stream, peer), Some(tls)) if self.all[position].is_secure => {
+                Accepted::Tls(stream, peer, Arc::clone(tls))
+            }
+            (accepted, _) => accepted,
+        }
+    }
 }
 
-impl Socket {
+impl Listener {
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match self {
-            Socket::Tcp(listener) => listener
-                .poll_accept(context)
-                .map_ok(|(stream, peer)| Accepted::Tcp(stream, peer)),
+        match &self.socket {
+            Socket::Tcp(listener) => listener.poll_accept(context).map_ok(|(stream, peer)| {
+                // Small answers leave at once; the connection gathers its writes itself.
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!("TCP_NODELAY was refused: {error}");
+                }
+                Accepted::Tcp(stream, peer)
+            }),
             #[cfg(unix)]
             Socket::Unix { listener, .. } => listener
                 .poll_accept(context)
@@ -169,7 +226,7 @@ impl Socket {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<Listener, Problem> {
+fn bind_tcp(address: SocketAddr, is_secure: bool) -> Result<Listener, Problem> {
     let bound = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -183,19 +240,21 @@ fn bind_tcp(address: SocketAddr) -> Result<Listener, Problem> {
         socket.listen(BACKLOG)
     };
     match bound() {
-        Ok(listener) => Ok(Listener::tcp(listener)),
+        Ok(listener) => Ok(Listener::tcp(listener, is_secure)),
         Err(error) => Err(Problem::Tcp { address, error }),
     }
 }
 
 impl Listener {
-    fn tcp(listener: TcpListener) -> Self {
+    fn tcp(listener: TcpListener, is_secure: bool) -> Self {
+        let scheme = if is_secure { "https" } else { "http" };
         let url = match listener.local_addr() {
-            Ok(address) => format!("http://{address}"),
-            Err(_) => "http://".to_owned(),
+            Ok(address) => format!("{scheme}://{address}"),
+            Err(_) => format!("{scheme}://"),
         };
         Listener {
             socket: Socket::Tcp(listener),
+            is_secure,
             url,
         }
     }
@@ -213,6 +272,7 @@ impl Listener {
                 listener,
                 _file: file,
             },
+            is_secure: false,
             url,
         }
     }
@@ -223,13 +283,14 @@ impl From<Listener> for Listeners {
         Listeners {
             all: vec![listener],
             first: 0,
+            tls: None,
         }
     }
 }
 
 impl From<TcpListener> for Listeners {
     fn from(listener: TcpListener) -> Self {
-        Listener::tcp(listener).into()
+        Listener::tcp(listener, false).into()
     }
 }
 

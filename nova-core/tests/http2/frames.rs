@@ -217,7 +217,7 @@ fn status(block: &[u8]) -> u16 {
             let length = usize::from(length & 0x7f);
             let bits: Vec<u8> = block[2..2 + length]
                 .iter()
-                .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
+                .flat_map(|byte| (0..8).rev().map(move |bit| (byte >> bit) & 1))
                 .collect();
             let mut at = 0;
             let mut digits = 0;
@@ -225,7 +225,7 @@ fn status(block: &[u8]) -> u16 {
                 let code = |length: usize| {
                     bits[at..at + length]
                         .iter()
-                        .fold(0, |code: u16, bit| code << 1 | u16::from(*bit))
+                        .fold(0, |code: u16, bit| (code << 1) | u16::from(*bit))
                 };
                 let digit = match code(5) {
                     short @ 0..=2 => {

@@ -430,7 +430,7 @@ async fn a_request_that_does_not_say_well_whom_it_is_for_is_400() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_are_passed_over_and_malformed_ones_refused() {
+async fn trailers_are_passed_over_and_pseudo_fields_in_them_refused() {
     let begun = [post(1, "/length", &[]), frame(DATA, 0, 1, b"four")].concat();
     let trailers = |fields: &[(&str, &str)], flags| {
         [&begun[..], &frame(HEADERS, flags, 1, &block(fields))].concat()
@@ -438,10 +438,30 @@ async fn trailers_are_passed_over_and_malformed_ones_refused() {
     let got = after(&trailers(&[("checksum", "1")], WHOLE)).await;
     assert!(got.contains(&Got::Status(1, 200)), "{got:?}");
     for fields in [
-        &[("a", "b"), (":method", "GET")][..],
-        &[("connection", "close")],
+        &[("a", "b"), ("connection", "close")][..],
+        &[("te", "gzip")],
     ] {
         ends_the_stream(&trailers(fields, WHOLE)).await;
+    }
+    for fields in [
+        &[(":path", "/")][..],
+        &[("a", "b"), (":method", "GET")],
+        &[(":status", "200")],
+        &[(":path", "/"), ("a", "b")],
+    ] {
+        ends_all(&trailers(fields, WHOLE), &[PROTOCOL_ERROR]).await;
+    }
+    // Compressed, from the static table, and from what an earlier request has left.
+    let remembered = [&[0x40][..], &block(&[(":path", "/x")])[1..]].concat();
+    for pseudo in [&[0x84][..], &[0x02, 0x01, 0x61], &[0xbe]] {
+        let mut request = request_block("POST", "/length", &[]);
+        request.truncate(request.len() - block(&[(":path", "/length")]).len());
+        request.extend(&remembered);
+        let bytes = [
+            frame(HEADERS, END_HEADERS, 1, &request),
+            frame(HEADERS, WHOLE, 1, pseudo),
+        ];
+        ends_all(&bytes.concat(), &[PROTOCOL_ERROR]).await;
     }
     // §8.1: they are the end.
     ends_the_stream(&trailers(&[("a", "b")], END_HEADERS)).await;

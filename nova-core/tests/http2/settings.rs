@@ -50,6 +50,7 @@ async fn the_limits_are_announced() {
         .collect();
     settings.sort_unstable();
 
-    // RFC 9113 §6.5.2: streams, window, frame, header list.
-    assert_eq!(settings, [(3, 7), (4, 100_000), (5, 16_384), (6, 20_000)]);
+    // RFC 9113 §6.5.2: streams, window, frame, header list; RFC 8441 §3: WebSockets.
+    let announced = [(3, 7), (4, 100_000), (5, 16_384), (6, 20_000), (8, 1)];
+    assert_eq!(settings, announced);
 }

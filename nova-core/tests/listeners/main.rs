@@ -8,9 +8,12 @@
 #![cfg(unix)]
 
 mod bind;
+mod book;
 mod health;
 mod process;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::path::Path;
 

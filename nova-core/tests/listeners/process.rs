@@ -5,9 +5,14 @@ use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+#[cfg(feature = "tls")]
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitCode, Stdio};
 
 use nova_core::{App, Request, Result, text};
+
+#[cfg(feature = "tls")]
+use super::tls::Made;
 
 /// Set for the app; unset, this is no app but the tests of one.
 const APP: &str = "LISTENERS_TEST_APP";
@@ -168,4 +173,51 @@ fn a_second_signal_ends_a_delayed_stop_at_once_and_leaves_no_file() {
     app.wait_for("error: SIGINT again: not waiting any longer");
     assert_eq!(app.child.wait().unwrap().code(), Some(1));
     assert!(!file.exists());
+}
+
+/// The app with the certificate in this folder, on an address for HTTPS.
+#[cfg(feature = "tls")]
+fn start_with_certificate(folder: &Path, socket: TcpListener, more: &str) -> Process {
+    let variables = format!(
+        "NOVA_SERVER__TLS__CERTIFICATE={0}/cert.pem NOVA_SERVER__TLS__KEY={0}/key.pem \
+         NOVA_SERVER__LISTEN=https://127.0.0.1:0 {more}",
+        folder.display()
+    );
+    Process::start(socket, &variables)
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_socket_that_is_named_https_is_for_that() {
+    let folder = tempfile::tempdir().unwrap();
+    Made::new().save(folder.path());
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let more = "LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=https";
+    let mut app = start_with_certificate(folder.path(), socket, more);
+
+    app.wait_for(&format!("listening on https://{address} (dev)"));
+    app.stop();
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn on_sighup_the_certificate_is_read_again_and_a_bad_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    Made::expired().save(folder.path());
+    let nothing = TcpListener::bind("127.0.0.1:0").unwrap(); // it is not told of
+    let mut app = start_with_certificate(folder.path(), nothing, "");
+    app.wait_for("cert.pem has expired at 2020-01-01T00:00:00Z: clients will refuse it; renew it");
+    app.wait_for("listening on https://127.0.0.1:");
+    app.signal("HUP");
+    app.wait_for("the certificate is the same");
+
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, "no key").unwrap();
+    app.signal("HUP");
+    app.wait_for("the certificate stays as it was: ");
+    Made::new().save(folder.path());
+    app.signal("HUP");
+    app.wait_for("the certificate is renewed, and good until ");
+    app.stop();
 }

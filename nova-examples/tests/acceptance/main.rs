@@ -11,6 +11,7 @@ mod bombs;
 mod files;
 mod forgery;
 mod frames;
+mod http2;
 mod routes;
 mod slow;
 mod sockets;

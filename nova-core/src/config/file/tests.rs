@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::*;
+#[cfg(feature = "tls")]
+use crate::config::TlsConfig;
 use crate::config::{LogFormat, Secret};
 
 fn sources(text: &str, variables: &[(&str, &str)]) -> (Arc<SourceFile>, Vec<(String, String)>) {
@@ -149,6 +151,60 @@ fn a_socket_in_the_file_is_below_its_folder_and_one_in_a_variable_below_the_work
     assert_eq!(listening(&[variable]), "unix:c.sock");
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_and_its_key_go_together_and_https_wants_both() {
+    let files = "[server.tls]\ncertificate = 'a.pem'\nkey = '/b.pem'\n";
+    let file = SourceFile::new(Path::new("app/nova.toml"), files.to_owned());
+    let config = read(Some(&file), &[], (None, &[]), &mut Vec::new());
+    let TlsConfig { certificate, key } = config.server.tls;
+    assert_eq!(certificate, Some("app/a.pem".into()));
+    assert_eq!(key, Some("/b.pem".into()));
+
+    let https = "[server]\nlisten = 'https://127.0.0.1:1'\n";
+    assert_eq!(
+        listens(&read_all(&format!("{https}{files}"), &[]).unwrap()),
+        "https://127.0.0.1:1"
+    );
+    // The other environment may have its certificate where its addresses are.
+    let prod = "[prod.server]\nlisten = 'https://127.0.0.1:1'\n[prod.server.tls]\ncertificate = 'a'\nkey = 'b'";
+    assert!(read_all(prod, &[("NOVA_SERVER__LISTEN", "127.0.0.1:0")]).is_ok());
+    for (text, told) in [
+        (
+            https,
+            "nova.toml:2:10: an `https://` address needs a certificate: set `certificate` and `key`",
+        ),
+        (
+            "[server.tls]\nkey = 'b'",
+            "nova.toml:2:7: the key has no `certificate` beside it",
+        ),
+        (
+            "[server.tls]\ncertificate = 'a'",
+            "nova.toml:2:15: the certificate has no `key` beside it",
+        ),
+        (
+            "[prod.server]\nlisten = 'https://127.0.0.1:1'",
+            "nova.toml:2:10: an `https://` address",
+        ),
+        (
+            "[server]\nlisten = ['127.0.0.1:1', 'https://127.0.0.1:1']",
+            "`https://127.0.0.1:1` stands twice in `listen`",
+        ),
+    ] {
+        let mistakes = read_all(text, &[]).unwrap_err();
+        assert!(mistakes.contains(told), "{told}\n\nis not in\n\n{mistakes}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn without_the_feature_https_is_a_mistake_that_names_it() {
+    let text =
+        "[server]\nlisten = 'https://127.0.0.1:1'\n[server.tls]\ncertificate = 'a'\nkey = 'b'";
+    let mistakes = read_all(text, &[]).unwrap_err();
+    assert!(mistakes.contains("needs the feature `tls`"), "{mistakes}");
+}
+
 #[test]
 fn a_variable_contradicts_nothing_in_the_environment_that_does_not_run() {
     let text = "[dev.session]\nidle = '1h'\nabsolute = '2h'\n[prod.session]\nidle = '5h'";
@@ -209,8 +265,15 @@ fn the_defaults_have_every_setting_and_a_comment_on_each() {
     for (table, keys) in KEYS.iter() {
         assert!(!keys.is_empty());
         for key in *keys {
-            let origin = config.origin(&format!("{table}.{key}"));
-            assert!(origin.is_some_and(Origin::is_default), "{table}.{key}");
+            let key = format!("{table}.{key}");
+            let mut set = config.in_force().filter(|(set, ..)| {
+                let below = set.strip_prefix(&key);
+                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
+            assert!(
+                set.next().is_some_and(|(.., origin)| origin.is_default()),
+                "{key}"
+            );
         }
     }
     let lines: Vec<_> = DEFAULTS.lines().collect();
@@ -472,8 +535,8 @@ fn a_mistake_in_a_list_of_tables_has_its_place() {
 fn an_unknown_table_in_a_table_is_told_where_its_name_stands() {
     for (text, place) in [
         (
-            "[server.tls]\ncert = 'x'",
-            "1:9: `[server]` has no key `tls`",
+            "[server.quic]\ncert = 'x'",
+            "1:9: `[server]` has no key `quic`",
         ),
         (
             "[server]\nmail = { host = 'x' }",

@@ -200,3 +200,18 @@ async fn an_idle_connection_keeps_little_room() {
 
     assert!(cork.0.lock().gathered.capacity() <= KEPT);
 }
+
+#[tokio::test]
+async fn a_client_that_lets_the_streams_own_buffer_stand_full_is_noticed() {
+    let (mut far, near) = duplex(16);
+    let (mut corked, cork) = cork(tokio::io::BufStream::new(near), LIMITS);
+    corked.write_all(&[b'x'; 100]).await.unwrap();
+    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, false)));
+    assert!(standing.await.unwrap().is_full);
+
+    let mut room = [0; 100];
+    let read = async { far.read_exact(&mut room).await.unwrap() };
+    tokio::join!(read, released(&cork));
+    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, false)));
+    assert!(!standing.await.unwrap().is_full);
+}

@@ -1,43 +1,37 @@
-//! Where frames begin and end (RFC 9113 §4.1), on the way in and on the way out.
-//!
-//! Only their heads are read, of nine bytes. What comes in a header block is held back until all of it is there,
-//! as the heads of HTTP/1.1 are: so the time that it takes is known, and half of one is no request that a stop
-//! would wait for.
-
-use super::allowance::Allowance;
-use crate::server::first_words::PREFACE;
+//! The frames of HTTP/2: their heads, of nine bytes (RFC 9113 §4.1).
 
 /// The longest payload of a frame that is taken: the least that there may be, and what all clients expect.
 pub(super) const FRAME: u32 = 16 * 1024;
 /// The head of a frame.
-const HEAD: usize = 9;
-/// More frames than this in one header block are h2's to refuse, whatever they hold.
-const FEWEST_CONTINUATIONS: usize = 5;
+pub(super) const HEAD: usize = 9;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
+pub(super) const CONTINUATION: u8 = 9;
 
-const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const ACK: u8 = 1;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
+pub(super) const PADDED: u8 = 8;
+pub(super) const PRIORITY: u8 = 32;
 
 /// RFC 9113 §7.
-const PROTOCOL_ERROR: u32 = 1;
+pub(super) const PROTOCOL_ERROR: u32 = 1;
 pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
 
 #[derive(Debug, Clone, Copy)]
-struct Head {
-    length: usize,
-    kind: u8,
-    flags: u8,
-    stream: u32,
+pub(super) struct Head {
+    pub(super) length: usize,
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) stream: u32,
 }
 
 impl Head {
-    fn read(bytes: &[u8]) -> Option<Head> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Head> {
         let &[a, b, c, kind, flags, s, t, u, v, ..] = bytes else {
             return None;
         };
@@ -50,225 +44,30 @@ impl Head {
     }
 
     /// With the payload.
-    fn whole(&self) -> usize {
+    pub(super) fn whole(&self) -> usize {
         HEAD + self.length
     }
-}
 
-/// The reader's place in what a client sends.
-#[derive(Debug)]
-pub(super) struct Arriving {
-    state: State,
-    /// How many frames a header block may have.
-    most_continuations: usize,
-    has_settings: bool,
-    /// How many frames have come whole.
-    frames: u64,
-    /// The last stream that the client has begun.
-    pub(super) last_stream: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Preface {
-        left: usize,
-    },
-    /// Between frames, or in one that is held back, of which something may have come.
-    Frame {
-        has_begun: bool,
-    },
-    Payload {
-        left: usize,
-        is_data: bool,
-    },
-    /// What comes is malformed, and goes on to hyper, which says so.
-    Malformed,
-    /// Nothing more is read, for this reason.
-    Refused(u32),
-}
-
-impl Arriving {
-    /// `head_limit` is that of a head.
-    pub(super) fn new(head_limit: usize) -> Self {
-        let frames = head_limit / FRAME as usize;
-        Arriving {
-            state: State::Preface {
-                left: PREFACE.len(),
-            },
-            most_continuations: (frames + frames / 4).max(FEWEST_CONTINUATIONS),
-            has_settings: false,
-            frames: 0,
-            last_stream: 0,
-        }
-    }
-
-    /// How many of `bytes` may go on. They begin with what did not last time.
-    pub(super) fn clear(&mut self, bytes: &[u8], allowance: &mut Allowance) -> usize {
-        let mut cleared = 0;
-        while cleared < bytes.len() {
-            let count = self.step(&bytes[cleared..], allowance);
-            if count == 0 {
-                break;
-            }
-            cleared += count;
-        }
-        cleared
-    }
-
-    fn step(&mut self, bytes: &[u8], allowance: &mut Allowance) -> usize {
-        match &mut self.state {
-            State::Preface { left } => {
-                let count = bytes.len().min(*left);
-                *left -= count;
-                if *left == 0 {
-                    self.state = State::Frame { has_begun: false };
-                }
-                count
-            }
-            State::Payload { left, .. } => {
-                let count = bytes.len().min(*left);
-                *left -= count;
-                if *left == 0 {
-                    self.next();
-                }
-                count
-            }
-            State::Frame { .. } => self.frame(bytes, allowance),
-            State::Malformed => bytes.len(),
-            State::Refused(_) => 0,
-        }
-    }
-
-    /// A frame is over.
-    fn next(&mut self) {
-        self.frames += 1;
-        self.state = State::Frame { has_begun: false };
-    }
-
-    fn frame(&mut self, bytes: &[u8], allowance: &mut Allowance) -> usize {
-        self.state = State::Frame { has_begun: true };
-        let Some(head) = Head::read(bytes) else {
-            return 0;
-        };
-        if !self.has_settings && (head.kind != SETTINGS || head.flags & ACK != 0) {
-            self.state = State::Refused(PROTOCOL_ERROR); // RFC 9113 §3.4
-            return 0;
-        }
-        self.has_settings = true;
-        if head.length > FRAME as usize {
-            self.state = State::Malformed;
-            return 0;
-        }
-        match head.kind {
-            DATA => {}
-            HEADERS => return self.block(bytes, head),
-            RST_STREAM => allowance.reset(),
-            _ => allowance.control(),
-        }
-        if allowance.is_overdrawn() {
-            self.state = State::Refused(ENHANCE_YOUR_CALM);
-            return 0;
-        }
-        self.state = State::Payload {
-            left: head.length,
-            is_data: head.kind == DATA,
-        };
-        if head.length == 0 {
-            self.next();
-        }
-        HEAD
-    }
-
-    /// A header block: HEADERS, and what continues it (RFC 9113 §4.3).
-    fn block(&mut self, bytes: &[u8], first: Head) -> usize {
-        let (mut end, mut last, mut continuations) = (first.whole(), first, 0);
-        while last.flags & END_HEADERS == 0 {
-            let Some(next) = bytes.get(end..).and_then(Head::read) else {
-                return 0;
-            };
-            continuations += 1;
-            let continues = next.kind == CONTINUATION && next.stream == first.stream;
-            if !continues
-                || next.length > FRAME as usize
-                || continuations > self.most_continuations + 1
-            {
-                self.state = State::Malformed;
-                return 0;
-            }
-            end += next.whole();
-            last = next;
-        }
-        if bytes.len() < end {
-            return 0;
-        }
-        self.last_stream = self.last_stream.max(first.stream);
-        self.next();
-        end
-    }
-
-    /// Why nothing more is read.
-    pub(super) fn refused(&self) -> Option<u32> {
-        match self.state {
-            State::Refused(code) => Some(code),
-            _ => None,
-        }
-    }
-
-    /// The number of the frame of which something lacks; but not of data, for which others wait.
-    pub(super) fn unfinished(&self) -> Option<u64> {
-        let is_unfinished = match self.state {
-            State::Frame { has_begun } => has_begun,
-            State::Preface { .. } => true,
-            State::Payload { is_data, .. } => !is_data,
-            State::Malformed | State::Refused(_) => false,
-        };
-        is_unfinished.then_some(self.frames)
+    pub(super) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
     }
 }
 
-/// The writer's place in what the client gets.
+/// The streams whose bodies are still to come to their end.
 #[derive(Debug, Default)]
-pub(super) struct Leaving {
-    /// What there is of the head of a frame, with the code of a reset.
-    head: Vec<u8>,
-    /// How much of the payload is left.
-    left: usize,
-}
+pub(super) struct Receiving(Vec<u32>);
 
-impl Leaving {
-    /// Looks at what is written.
-    pub(super) fn pass(&mut self, mut bytes: &[u8], allowance: &mut Allowance) {
-        while !bytes.is_empty() {
-            let skipped = bytes.len().min(self.left);
-            self.left -= skipped;
-            bytes = &bytes[skipped..];
-            let wanted = match self.head.get(3) {
-                Some(&RST_STREAM) => HEAD + size_of::<u32>(),
-                _ => HEAD,
-            };
-            let more = bytes.len().min(wanted - self.head.len());
-            self.head.extend_from_slice(&bytes[..more]);
-            bytes = &bytes[more..];
-            let Some(head) = Head::read(&self.head) else {
-                continue;
-            };
-            match (head.kind, &self.head[HEAD..]) {
-                (RST_STREAM, []) => continue,
-                // NO_ERROR: the body behind an early answer is not waited for.
-                (RST_STREAM, [0, 0, 0, 0]) => {}
-                (RST_STREAM, _) => allowance.reset(),
-                (HEADERS, _) => allowance.answer(),
-                (DATA, _) => allowance.data(),
-                _ => {}
-            }
-            self.left = head.whole() - self.head.len();
-            self.head.clear();
-        }
+impl Receiving {
+    pub(super) fn begin(&mut self, stream: u32) {
+        self.0.push(stream);
     }
 
-    /// Whether a frame could begin here.
-    pub(super) fn is_between_frames(&self) -> bool {
-        self.left == 0 && self.head.is_empty()
+    pub(super) fn end(&mut self, stream: u32) {
+        self.0.retain(|one| *one != stream);
+    }
+
+    pub(super) fn contains(&self, stream: u32) -> bool {
+        self.0.contains(&stream)
     }
 }
 

@@ -4,11 +4,12 @@
 //! does not take for `send_timeout` is dropped here, which resets it; if its end is already on the way, only the
 //! end of the connection helps.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ use tracing::debug;
 use super::sent::Sending;
 use crate::life::Life;
 use crate::server::patience::Patience;
+
+thread_local! {
+    /// What the stream that is executed next sends: hyper calls the service, and with what that gives the executor,
+    /// and nothing comes between the two.
+    static NEXT: Cell<Option<Arc<Sending>>> = const { Cell::new(None) };
+}
 
 /// Runs the streams of a connection. Clones are the same.
 #[derive(Clone)]
@@ -31,12 +38,11 @@ struct Inner {
     begun: AtomicUsize,
     /// How many have not ended.
     open: AtomicUsize,
+    /// How many have switched to another protocol, and have not ended.
+    sockets: AtomicUsize,
     is_stuck: AtomicBool,
     /// The task of the connection, which is woken by the last stream that ends.
     waker: AtomicWaker,
-    /// What the stream that is executed next sends. A std mutex: hyper calls the service, and then executes
-    /// the stream, in one task.
-    next: Mutex<Option<Arc<Sending>>>,
 }
 
 impl Streams {
@@ -46,9 +52,9 @@ impl Streams {
             send_timeout,
             begun: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            sockets: AtomicUsize::new(0),
             is_stuck: AtomicBool::new(false),
             waker: AtomicWaker::new(),
-            next: Mutex::new(None),
         }))
     }
 
@@ -56,12 +62,8 @@ impl Streams {
     pub(super) fn begin(&self) -> Arc<Sending> {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         let sending = Arc::new(Sending::new());
-        *self.next() = Some(Arc::clone(&sending));
+        NEXT.set(Some(Arc::clone(&sending)));
         sending
-    }
-
-    fn next(&self) -> std::sync::MutexGuard<'_, Option<Arc<Sending>>> {
-        self.0.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// To be called by the task of the connection, before it looks.
@@ -79,6 +81,11 @@ impl Streams {
         self.0.open.load(Ordering::Acquire) > 0
     }
 
+    /// Whether a stream has switched to another protocol.
+    pub(super) fn has_sockets(&self) -> bool {
+        self.0.sockets.load(Ordering::Acquire) > 0
+    }
+
     /// Whether the client does not take an answer that cannot be taken back.
     pub(super) fn is_stuck(&self) -> bool {
         self.0.is_stuck.load(Ordering::Acquire)
@@ -90,25 +97,41 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let Some(sending) = self.next().take() else {
+        let Some(sending) = NEXT.take() else {
             // Not a request, but what one has switched to.
-            self.0.life.track_socket(stream);
+            let open = Open::new(self, |streams| &streams.sockets);
+            self.0.life.track_socket(async move {
+                stream.await;
+                drop(open);
+            });
             return;
         };
-        self.0.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open(self.clone());
+        let open = Open::new(self, |streams| &streams.open);
         self.0.life.track_stream(drive(stream, sending, open));
     }
 }
 
-/// One stream that has not ended.
-struct Open(Streams);
+/// One stream that has not ended, among others of its kind.
+struct Open {
+    streams: Streams,
+    count: fn(&Inner) -> &AtomicUsize,
+}
+
+impl Open {
+    fn new(streams: &Streams, count: fn(&Inner) -> &AtomicUsize) -> Self {
+        count(&streams.0).fetch_add(1, Ordering::Relaxed);
+        Open {
+            streams: streams.clone(),
+            count,
+        }
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let Inner { open, waker, .. } = &*self.0.0;
-        if open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            waker.wake();
+        let inner = &*self.streams.0;
+        if (self.count)(inner).fetch_sub(1, Ordering::AcqRel) == 1 {
+            inner.waker.wake();
         }
     }
 }
@@ -120,7 +143,7 @@ async fn drive(stream: impl Future<Output = ()>, sending: Arc<Sending>, open: Op
         is_stuck,
         waker,
         ..
-    } = &*open.0.0;
+    } = &*open.streams.0;
     let mut patience = None;
     let mut stream = pin!(Some(stream));
     poll_fn(|context| {

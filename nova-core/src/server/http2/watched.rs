@@ -17,13 +17,16 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use super::allowance::Allowance;
-use super::frames::{Arriving, Leaving, go_away};
+use super::arriving::Arriving;
+use super::frames::go_away;
+use super::leaving::Leaving;
 
 /// How many bytes are read at once behind what is held back, at most.
 const AHEAD: usize = 4 * 1024;
-/// How long a client that is refused is listened to, and how much it may say. A connection that is closed with
-/// unread bytes is reset, and then the client may lose what it was told.
+/// How long a client that is refused is listened to. A connection that is closed with unread bytes is reset, and
+/// then the client may lose what it was told.
 const LINGER: Duration = Duration::from_secs(1);
+/// How much of what it says is read at once and thrown away.
 const DISCARDED: usize = 1024 * 1024;
 
 /// The stream, of which `ahead` was read already.
@@ -37,6 +40,7 @@ pub(super) fn watched<I>(io: I, ahead: BytesMut, head_limit: usize) -> (Watched<
         allowance: Allowance::new(),
         sent: 0,
         is_full: false,
+        is_flushing: false,
         has_hung_up: false,
     }));
     (Watched(Arc::clone(&shared)), Watch(shared))
@@ -64,6 +68,8 @@ struct Stream<I> {
     sent: u64,
     /// Whether the client has to read before more can leave.
     is_full: bool,
+    /// Whether it has to before what a buffer of the stream's own holds can leave, as that of TLS.
+    is_flushing: bool,
     /// Whether the client has closed its side.
     has_hung_up: bool,
 }
@@ -72,7 +78,7 @@ impl<I> Watch<I> {
     /// How many bytes the client has taken, if it has to take some before more can leave.
     pub(super) fn is_full(&self) -> Option<u64> {
         let stream = lock(&self.0);
-        stream.is_full.then_some(stream.sent)
+        (stream.is_full || stream.is_flushing).then_some(stream.sent)
     }
 
     /// The number of a frame of which the client owes the rest.
@@ -198,9 +204,12 @@ impl<I: AsyncWrite + Unpin> Stream<I> {
         if let Poll::Ready(Ok(count)) = polled {
             self.sent += count as u64;
             let mut left = count;
+            let receiving = &mut self.arriving.receiving;
             for slice in slices {
                 let written = slice.len().min(left);
-                self.leaving.pass(&slice[..written], &mut self.allowance);
+                let written_of = &slice[..written];
+                self.leaving
+                    .pass(written_of, &mut self.allowance, receiving);
                 left -= written;
             }
         }
@@ -244,7 +253,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut lock(&self.0).io).poll_flush(context)
+        let mut stream = lock(&self.0);
+        let polled = Pin::new(&mut stream.io).poll_flush(context);
+        stream.is_flushing = polled.is_pending();
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::super::tls::CertificateError;
 use crate::config::{Config, ListenAddress};
 use crate::origin::Origin;
 
@@ -30,6 +31,10 @@ pub(super) enum Problem {
         why: String,
         help: String,
     },
+    /// The certificate, or its key, will not do.
+    Tls(CertificateError),
+    /// A socket for HTTPS was passed, and there is no certificate.
+    NoCertificate,
     /// A socket that the process was started with.
     #[cfg_attr(not(unix), expect(dead_code, reason = "nobody passes any there"))]
     Inherited { what: String, why: String },
@@ -60,6 +65,9 @@ impl ListenErrors {
         let other = self.listen.iter().map(|one| match one {
             ListenAddress::Http(taken) if *taken == address => {
                 ListenAddress::Http(other).to_string()
+            }
+            ListenAddress::Https(taken) if *taken == address => {
+                ListenAddress::Https(other).to_string()
             }
             one => one.to_string(),
         });
@@ -107,6 +115,12 @@ impl ListenErrors {
                 f,
                 "cannot listen on unix:{}: {why}\nhelp: {help}",
                 path.display()
+            ),
+            Problem::Tls(error) => write!(f, "cannot serve HTTPS: {error}"),
+            Problem::NoCertificate => write!(
+                f,
+                "cannot serve HTTPS: there is no certificate\n\
+                 help: set `certificate` and `key` in the `[server.tls]` table of `nova.toml`"
             ),
             Problem::Inherited { what, why } => write!(
                 f,

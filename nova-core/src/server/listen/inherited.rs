@@ -22,7 +22,7 @@ mod unix {
     use crate::server::listen::Listener;
     use crate::server::listen::error::Problem;
 
-    /// What `LISTEN_FDS` tells of.
+    /// What `LISTEN_FDS` tells of. A socket of TCP that is named `https` is for that.
     pub(crate) struct Inherited {
         descriptors: ListenFd,
         names: Vec<String>,
@@ -50,7 +50,10 @@ mod unix {
 
         fn listener(&mut self, position: usize) -> Result<Listener, Problem> {
             let socket = match self.descriptors.take_tcp_listener(position) {
-                Ok(Some(listener)) => tcp(listener),
+                Ok(Some(listener)) => tcp(
+                    listener,
+                    self.names.get(position).is_some_and(|name| name == "https"),
+                ),
                 _ => match self.descriptors.take_unix_listener(position) {
                     Ok(Some(listener)) => unix(listener),
                     Ok(None) => Err(io::ErrorKind::NotFound.into()),
@@ -67,10 +70,10 @@ mod unix {
         }
     }
 
-    fn tcp(listener: net::TcpListener) -> io::Result<Listener> {
+    fn tcp(listener: net::TcpListener, is_secure: bool) -> io::Result<Listener> {
         check(&listener)?;
         listener.set_nonblocking(true)?;
-        Ok(Listener::tcp(TcpListener::from_std(listener)?))
+        Ok(Listener::tcp(TcpListener::from_std(listener)?, is_secure))
     }
 
     fn unix(listener: unix::UnixListener) -> io::Result<Listener> {

@@ -11,6 +11,8 @@
 //!
 //! The users are `alice` with the password `wonder`, and `bob` with `builder`.
 //!
+//! HTTP/1.1 and HTTP/2 with prior knowledge are spoken on the same port.
+//!
 //! # The limits in force
 //!
 //! All are the defaults of Nova, but for `/slow`.
@@ -21,6 +23,11 @@
 //! | the wait for a head | 10 s | 408 after a part of one; without one, the connection is closed |
 //! | a body | 2 MiB, after which up to 16 MiB are read and thrown away | 413 |
 //! | the wait for the next byte of a body | 30 s | 408 |
+//! | the wait for the next request | 10 s | the connection is closed; over HTTP/2 with GOAWAY |
+//! | an answer that the client does not take | 60 s | the stream is reset, or the connection cut |
+//! | requests at a time on a connection of HTTP/2 | 100 | REFUSED_STREAM |
+//! | bodies that wait to be read there | 1 MiB, 256 KiB for each request | the windows are shut |
+//! | frames there that ask for nothing | 1,000, and 100 more each second; a reset counts for 10 | GOAWAY |
 //! | JSON in JSON | 127 levels | 400 |
 //! | `ms` of `/slow` | 60,000 | 400 |
 //! | passwords that are compared at once | as many as there are processors; 64 more wait | 503 |
