@@ -44,8 +44,9 @@ use crate::router::Route;
 /// ```
 ///
 /// # Cancel safety
-/// An action's future is dropped when the client hangs up. Work that has to finish regardless
-/// belongs in [`Head::complete`](crate::Head::complete).
+/// An action's future is dropped when the client hangs up. One that has only closed its side of the
+/// connection may still read, and counts as gone after [`half_closed_timeout`](crate::ServerConfig::half_closed_timeout).
+/// Work that has to finish regardless belongs in [`Head::complete`](crate::Head::complete).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no controller",
     note = "list its actions: `controller!(\"name\" => {Self} {{ index, show }});`"
