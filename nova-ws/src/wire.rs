@@ -31,6 +31,8 @@ pub(crate) struct Wire {
     decoder: TungsteniteDecoder,
     /// What was read behind the last message, less than [`READ_BYTES`], or before the 101.
     unread: Bytes,
+    /// The task was not woken since there was nothing to do.
+    waits: bool,
     /// The client has closed, or said what cannot be understood.
     heard_all: bool,
 }
@@ -67,6 +69,7 @@ impl Wire {
             outlet,
             decoder: TungsteniteDecoder::new(limits),
             unread,
+            waits: false,
             heard_all: false,
         }
     }
@@ -112,10 +115,19 @@ impl Wire {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next_or_arrived(&mut self) -> Result<Option<Message>, ReadError> {
-        poll_fn(|context| match self.poll_next(context) {
-            Poll::Ready(next) => Poll::Ready(next.map(Some)),
-            Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
-            Poll::Pending => Poll::Pending,
+        poll_fn(|context| {
+            // Who is woken for a message does not look at the socket before and after.
+            if mem::take(&mut self.waits) && self.outlet.lock().has_arrived() {
+                return Poll::Ready(Ok(None));
+            }
+            if let Poll::Ready(next) = self.poll_next(context) {
+                return Poll::Ready(next.map(Some));
+            }
+            if self.outlet.lock().has_arrived() {
+                return Poll::Ready(Ok(None));
+            }
+            self.waits = true;
+            Poll::Pending
         })
         .await
     }
