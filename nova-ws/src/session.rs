@@ -150,6 +150,7 @@ impl Session<'_> {
         let mut stop = pin!(stopping.wait());
         let mut is_stop_registered = false;
         let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
+        let mut is_alarm_set = false;
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
@@ -162,12 +163,19 @@ impl Session<'_> {
             let due = leaves.map_or(due, |leaves| leaves.min(due));
             if alarm.deadline() != due {
                 alarm.as_mut().reset(due);
+                is_alarm_set = false;
             }
             // Each poll of `stop` takes two locks that all connections share. The first has this task
             // woken; from then on a flag tells.
             let said = poll_fn(|context| {
                 match stopping.is_stopping() || !mem::replace(&mut is_stop_registered, true) {
                     true => stop.as_mut().poll(context),
+                    false => Poll::Pending,
+                }
+            });
+            let due = poll_fn(|context| {
+                match alarm.is_elapsed() || !mem::replace(&mut is_alarm_set, true) {
+                    true => alarm.as_mut().poll(context),
                     false => Poll::Pending,
                 }
             });
@@ -186,7 +194,7 @@ impl Session<'_> {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error.into()),
                 },
-                () = &mut alarm => self.heartbeat.beat(wire),
+                () = due => self.heartbeat.beat(wire),
             };
             if let Err(end) = step {
                 return end;
@@ -218,7 +226,7 @@ impl Session<'_> {
                 None => return Ok(()),
                 Some(Arrived::Messages(pile)) => {
                     delivered += pile.messages().len();
-                    self.deliver_pile(wire, pile).await?;
+                    Box::pin(self.deliver_pile(wire, pile)).await?;
                 }
                 // Frames are missing from here on: better a client that connects anew.
                 Some(Arrived::Missed) => return Err(End::too_slow()),
@@ -227,7 +235,7 @@ impl Session<'_> {
         }
         // In a flood of messages, other tasks have their turn too, and the client a chance to
         // read, before it is found to be too slow.
-        wire.flush_while(yield_now()).await;
+        Box::pin(wire.flush_while(yield_now())).await;
         Ok(())
     }
 
@@ -236,7 +244,7 @@ impl Session<'_> {
             let message = message.clone();
             match pile.is_for_info {
                 true => self.info(wire, Info::Published(message)).await?,
-                false => Box::pin(self.deliver(wire, message)).await?,
+                false => self.deliver(wire, message).await?,
             }
         }
         Ok(())

@@ -229,11 +229,13 @@ impl Wire {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
-        let unread = mem::take(&mut self.unread);
-        let (message, used) = self.decode(&unread)?;
-        if let Some(message) = message {
-            self.unread = unread.slice(used..);
-            return Poll::Ready(Ok(message));
+        if !self.unread.is_empty() {
+            let unread = mem::take(&mut self.unread);
+            let (message, used) = self.decode(&unread)?;
+            if let Some(message) = message {
+                self.unread = unread.slice(used..);
+                return Poll::Ready(Ok(message));
+            }
         }
         loop {
             if self.heard_all {
