@@ -105,6 +105,9 @@ impl Registry {
     pub(crate) fn open_gate(&self, sink: Arc<dyn Sink>) -> Arc<Gate> {
         let gate = Arc::new(Gate::new(self.new_number(), sink));
         lock(&self.gates).insert(gate.number(), Arc::downgrade(&gate));
+        if self.is_closed() {
+            self.end_gate(&gate); // it came too late for `close` to find it
+        }
         gate
     }
 

@@ -323,6 +323,18 @@ fn a_sink_hears_that_the_pubsub_is_closed() {
 }
 
 #[test]
+fn a_sink_that_comes_to_a_closed_pubsub_hears_so() {
+    let pubsub = PubSub::new();
+    pubsub.close();
+    let late = Notebook::answering(Taken::all());
+    let door = pubsub.sink(late.clone());
+
+    assert_eq!(late.all(), [Heard::Closed, Heard::Woken]);
+    assert!(!door.member().join("notes"));
+    assert_eq!(late.all(), []);
+}
+
+#[test]
 fn a_scope_ends_its_own_sinks_and_no_others() {
     let pubsub = PubSub::new();
     let worker = pubsub.scoped();
