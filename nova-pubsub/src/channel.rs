@@ -164,7 +164,7 @@ impl Channel {
         }
         self.broadcasts += 1;
         self.delivered += done.delivered as u64;
-        self.lost += done.lost as u64;
+        self.lost = self.lost.saturating_add(done.lost as u64);
         done
     }
 }

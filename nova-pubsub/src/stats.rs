@@ -48,9 +48,19 @@ impl Counters {
     pub(crate) fn count_broadcast(&self, done: Dispatched) {
         self.broadcasts.fetch_add(1, Ordering::Relaxed);
         add(&self.delivered, done.delivered);
-        add(&self.lost, done.lost);
+        self.count_lost(done.lost);
         add(&self.replaced, done.replaced);
         add(&self.disconnected, done.disconnected);
+    }
+
+    /// A sink may say that it has lost any number.
+    pub(crate) fn count_lost(&self, lost: usize) {
+        if lost > 0 {
+            let add = |before: u64| Some(before.saturating_add(lost as u64));
+            let _ = self
+                .lost
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
     }
 
     pub(crate) fn count_join(&self) {

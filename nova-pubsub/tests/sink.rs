@@ -253,6 +253,20 @@ fn what_a_sink_has_no_room_for_is_counted_for_each_member_that_loses_it() {
 }
 
 #[test]
+fn a_sink_that_tells_endless_losses_more_than_once_harms_no_broadcast() {
+    let pubsub = PubSub::new();
+    let door = pubsub.sink(Notebook::answering(Taken::all().dropping(usize::MAX)));
+    let mut member = door.member();
+    member.join("notes");
+    for _ in 0..3 {
+        assert_eq!(pubsub.broadcast("notes", "topic", &1).members, 1);
+    }
+
+    assert_eq!(pubsub.stats().lost, u64::MAX);
+    assert_eq!(pubsub.inspect_channel("notes").unwrap().lost, u64::MAX);
+}
+
+#[test]
 fn a_panic_in_a_sink_is_counted_and_harms_nobody_else() {
     for call in ["joined", "left", "message", "sent", "wake", "closed"] {
         let pubsub = PubSub::new();
