@@ -241,8 +241,7 @@ impl State {
         }
         self.sent_at = run.now;
         let mut bytes = run.bytes;
-        let is_first = self.waiting.is_empty();
-        if is_first {
+        if self.waiting.is_empty() {
             // An error is seen by the connection's task for itself.
             if let Some(Ok(written)) = self.io.as_ref().map(|io| io.try_write(bytes)) {
                 self.written += written as u64;
@@ -252,13 +251,16 @@ impl State {
                 return false;
             }
         }
-        // One long frame is taken where nothing waits.
-        let is_alone = is_first && bytes.len() <= run.last_frame;
+        // Where nothing waits, the rest is taken whole, be it one long frame or a batch: a client that
+        // reads cannot help how much comes at once, and of a frame whose head has left, all has to.
         let head = run.last_frame - run.last_payload;
-        if !is_alone && self.waiting.len() + bytes.len() - head > self.most {
+        let is_full = |state: &State| {
+            !state.waiting.is_empty()
+                && state.waiting.len() + bytes.len() > state.most.saturating_add(head)
+        };
+        if is_full(self) {
             let _ = self.write_now();
-            let is_alone = self.waiting.is_empty() && bytes.len() <= run.last_frame;
-            if !is_alone && self.waiting.len() + bytes.len() - head > self.most {
+            if is_full(self) {
                 self.is_behind = true;
                 return true;
             }

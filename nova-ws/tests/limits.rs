@@ -11,7 +11,7 @@ use nova_core::testing::TestClient;
 use nova_core::{App, Request, Result, Upgraded, protocol};
 use nova_ws::testing::TestSocket;
 use nova_ws::{
-    Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, Shared, WebSocket, reply,
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, Shared, WebSocket, WsLimits, reply,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -41,8 +41,13 @@ impl WebSocket for Echo {
 }
 
 fn client() -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
+    client_with(WsLimits::default())
+}
+
+fn client_with(limits: WsLimits) -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
     let (log, ended) = mpsc::unbounded_channel();
     let app = App::builder()
+        .limits(limits)
         .websocket("echo", Echo(log))
         .route(("/ws", "echo", protocol("ws")));
     (TestClient::new(app.build().unwrap()), ended)
@@ -215,6 +220,23 @@ async fn a_frame_that_is_longer_than_all_that_may_wait_reaches_a_client_that_rea
     for _ in 0..2 {
         client.pubsub().broadcast("feed", "text", &long);
         assert_eq!(socket.recv_text().await.len(), long.len());
+    }
+    assert!(ended.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_longer_than_all_that_may_wait_reaches_a_client_that_reads() {
+    let (client, mut ended) = client_with(WsLimits {
+        outgoing_bytes: Some(1_000),
+        ..WsLimits::default()
+    });
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    let text = "a".repeat(100);
+    for _ in 0..64 {
+        client.pubsub().broadcast("feed", "text", &text);
+    }
+    for _ in 0..64 {
+        assert_eq!(socket.recv_text().await, text);
     }
     assert!(ended.try_recv().is_err());
 }
