@@ -86,6 +86,9 @@ impl Channel {
         let (crowd, _) = self
             .crowds
             .get_or_insert(gate.number(), || Crowd::new(gate));
+        if crowd.members.get(&member) == Some(&topics) {
+            return false;
+        }
         gate.call("joined", after, |sink| {
             sink.joined(channel, member, &topics);
         });

@@ -177,6 +177,20 @@ fn joining_twice_behind_a_sink_is_one_membership() {
 }
 
 #[test]
+fn a_sink_hears_of_a_repeated_join_only_when_its_topics_are_others() {
+    let pubsub = PubSub::new();
+    let notebook = Notebook::answering(Taken::all());
+    let mut member = pubsub.sink(notebook.clone()).member();
+    member.join_topics("notes", &["created", "deleted"]);
+    notebook.all();
+
+    assert!(!member.join_topics("notes", &["deleted", "created"]));
+    assert_eq!(notebook.all(), []);
+    assert!(!member.join("notes"));
+    assert_eq!(notebook.all(), [joined(member.id()), Heard::Woken]);
+}
+
+#[test]
 fn a_broadcast_from_a_member_behind_a_sink_names_it_as_the_exception() {
     let pubsub = PubSub::new();
     let notebook = Notebook::answering(Taken::all());
