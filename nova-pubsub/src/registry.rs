@@ -318,6 +318,12 @@ impl Registry {
         self.losses.add(done.lost, channel);
     }
 
+    /// Counts what a sink had taken, and a member did not get after all.
+    pub(crate) fn lost_later(&self, lost: usize) {
+        self.counters.count_lost(lost);
+        self.losses.add(lost, "");
+    }
+
     /// Ends every membership and every mailbox.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -14,8 +14,8 @@ pub struct Stats {
     pub broadcasts: u64,
     /// Messages put into mailboxes.
     pub delivered: u64,
-    /// Deliveries that were lost because a mailbox or a sink was full; a mailbox's owner saw them as
-    /// `Lagged`.
+    /// Deliveries that were lost because a mailbox or a sink was full, or a member behind a sink
+    /// [too slow](crate::Member::lost); a mailbox's owner saw them as `Lagged`.
     pub lost: u64,
     /// Messages that gave way to a later one of their topic, by [`Policy::KeepLatest`](crate::Policy).
     pub replaced: u64,

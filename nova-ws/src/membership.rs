@@ -55,6 +55,14 @@ impl Membership {
         }
     }
 
+    /// Counts what did not reach the client. A mailbox counts for itself.
+    pub(crate) fn lost(&self, messages: usize) {
+        match self {
+            Membership::Mailbox(_) => {}
+            Membership::Place(place) => place.member.lost(messages),
+        }
+    }
+
     /// What comes into the mailbox. Behind a shard nothing does: it goes to the outlet.
     pub(crate) async fn recv(&mut self) -> Option<Received> {
         match self {

@@ -57,6 +57,8 @@ pub(crate) struct State {
     messages: VecDeque<Message>,
     /// There was no room for a message.
     has_missed: bool,
+    /// How many messages, or frames of theirs, there was no room for.
+    lost: usize,
     /// Nobody is a member of anything any more.
     is_over: bool,
     /// When a shard has last sent something.
@@ -125,6 +127,7 @@ impl Outlet {
                 is_held: true,
                 messages: VecDeque::new(),
                 has_missed: false,
+                lost: 0,
                 is_over: false,
                 sent_at: Instant::now(),
                 waker: None,
@@ -229,6 +232,7 @@ impl State {
     fn push(&mut self, messages: &[Message]) {
         if self.closing || self.messages.len() + messages.len() > MESSAGES {
             self.has_missed = true;
+            self.lost += messages.len();
         } else {
             self.messages.extend(messages.iter().cloned());
         }
@@ -237,6 +241,7 @@ impl State {
     /// Whether the connection's task has something to do now.
     fn take_run(&mut self, run: &Run<'_>) -> bool {
         if self.closing || self.is_behind || self.has_missed {
+            self.lost += run.messages.len();
             return false;
         }
         self.sent_at = run.now;
@@ -262,6 +267,7 @@ impl State {
             let _ = self.write_now();
             if is_full(self) {
                 self.is_behind = true;
+                self.lost += run.messages.len();
                 return true;
             }
         }
@@ -317,6 +323,12 @@ impl State {
     /// Whether messages wait that the connection has not taken yet.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// How many messages a client that is too slow does not get: what had no room, and what waits for
+    /// the handler.
+    pub(crate) fn lost(&self) -> usize {
+        self.lost + self.messages.len()
     }
 
     /// How many bytes the connection has taken.

@@ -70,6 +70,7 @@ impl Accepted {
                     stopping: upgraded.stopping(),
                     heartbeat: Heartbeat::new(&route.limits),
                     pace: route.limits.messages_per_second.map(Pace::new),
+                    unsent: 0,
                 };
                 session.talk(upgraded, outlet).await
             }
@@ -114,6 +115,8 @@ struct Session<'a> {
     heartbeat: Heartbeat,
     /// The pace that the client has to keep.
     pace: Option<Pace>,
+    /// Messages that were taken from the outlet, and for which a frame found no room.
+    unsent: usize,
 }
 
 impl Session<'_> {
@@ -122,6 +125,9 @@ impl Session<'_> {
         let mut wire = Box::pin(Wire::new(upgraded, outlet, self.route.limits.codec)).await;
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.membership.leave_all(); // a connection that is closing is no member any more
+        if reason == CloseReason::TooSlow {
+            self.conn.membership.lost(wire.lost() + self.unsent);
+        }
         match close {
             // Behind pointers, so that connections that go on have no room for them.
             Some(close) => Box::pin(wire.close(close, &self.stopping)).await,
@@ -213,7 +219,11 @@ impl Session<'_> {
 
     async fn received(&mut self, wire: &mut Wire, arrived: Arrived) -> Result<(), End> {
         match arrived {
-            Arrived::Message(message) => self.deliver(wire, message).await,
+            Arrived::Message(message) => {
+                let delivered = self.deliver(wire, message).await;
+                self.unsent = usize::from(delivered.is_err());
+                delivered
+            }
             // Frames are missing from here on: better a client that connects anew.
             Arrived::Missed => Err(End::too_slow()),
             Arrived::Over => Err(self.shutdown()),

@@ -96,6 +96,11 @@ impl Wire {
         self.outlet.lock().written()
     }
 
+    /// How many messages a client that is too slow does not get.
+    pub(crate) fn lost(&self) -> usize {
+        self.outlet.lock().lost()
+    }
+
     /// When a shard has last sent something.
     pub(crate) fn sent_at(&self) -> Instant {
         self.outlet.lock().sent_at()

@@ -183,6 +183,7 @@ async fn a_client_that_does_not_read_is_closed_and_slows_nobody() {
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).await.unwrap();
     assert_eq!(ended.recv().await, Some(CloseReason::TooSlow));
+    assert!(client.pubsub().stats().lost > 0);
     assert!(
         rest.len() < 1024 * 1024 + 200_000,
         "{} bytes waited",

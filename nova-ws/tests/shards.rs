@@ -213,4 +213,5 @@ async fn a_client_that_does_not_read_gets_whole_frames_up_to_its_close() {
     assert_eq!(u16::from(close.code), 1013);
     assert!(texts > 10);
     assert_eq!(served.ends.recv().await, Some(CloseReason::TooSlow));
+    assert!(served.pubsub.stats().lost > 0);
 }
