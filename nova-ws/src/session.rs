@@ -151,6 +151,7 @@ impl Session<'_> {
         let stopping = self.stopping.clone();
         let mut stop = pin!(stopping.wait());
         let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
+        let strain = self.conn.membership.strain();
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
@@ -164,6 +165,11 @@ impl Session<'_> {
             if alarm.deadline() != due {
                 alarm.as_mut().reset(due);
             }
+            // Who makes the shards write has to wait for them, as one who broadcasts does not.
+            let is_held_back = strain.is_felt();
+            if let Some(pace) = &mut self.pace {
+                pace.hold(is_held_back);
+            }
             let step = tokio::select! {
                 biased;
                 () = &mut stop, if leaves.is_none() => {
@@ -171,7 +177,7 @@ impl Session<'_> {
                     leaves = Some(Instant::now() + turn);
                     Ok(())
                 }
-                next = wire.next_or_arrived() => match next {
+                next = wire.next_or_arrived(&strain, is_held_back) => match next {
                     Ok(Some(message)) => {
                         self.heartbeat.heard();
                         Box::pin(self.read(wire, message)).await
@@ -179,7 +185,13 @@ impl Session<'_> {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error.into()),
                 },
-                () = &mut alarm => self.heartbeat.beat(wire),
+                () = strain.eased(), if is_held_back => Ok(()),
+                () = &mut alarm => {
+                    if is_held_back {
+                        self.heartbeat.heard(); // its pong is not read
+                    }
+                    self.heartbeat.beat(wire)
+                }
             };
             if let Err(end) = step {
                 return end;

@@ -18,6 +18,7 @@ use crate::codec::{Decoder, Limits, Message, TungsteniteDecoder, Violation};
 use crate::grace::grace;
 use crate::handler::Encoded;
 use crate::outlet::{Arrived, Io, Outlet};
+use crate::shard::Strain;
 
 /// How much is read at once, into the stack: a connection that waits holds no buffer.
 const READ_BYTES: usize = 4 * 1024;
@@ -112,15 +113,25 @@ impl Wire {
         self.outlet.lock().take()
     }
 
-    /// [`next`](Self::next), or `None` when there is something to [take](Self::take).
+    /// [`next`](Self::next), or `None` when there is something to [take](Self::take). Nothing is read
+    /// from a client that `is_held_back`; `None` is also that it should be, because of `strain`.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(crate) async fn next_or_arrived(&mut self) -> Result<Option<Message>, ReadError> {
-        poll_fn(|context| match self.poll_next(context) {
-            Poll::Ready(next) => Poll::Ready(next.map(Some)),
-            Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
-            Poll::Pending => Poll::Pending,
+    pub(crate) async fn next_or_arrived(
+        &mut self,
+        strain: &Strain,
+        is_held_back: bool,
+    ) -> Result<Option<Message>, ReadError> {
+        poll_fn(|context| {
+            if strain.is_felt() && !is_held_back {
+                return Poll::Ready(Ok(None));
+            }
+            match self.poll_next(context, !is_held_back) {
+                Poll::Ready(next) => Poll::Ready(next.map(Some)),
+                Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }
@@ -131,12 +142,19 @@ impl Wire {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Message, ReadError> {
-        poll_fn(|context| self.poll_next(context)).await
+        poll_fn(|context| self.poll_next(context, true)).await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        may_read: bool,
+    ) -> Poll<Result<Message, ReadError>> {
         if let Poll::Ready(Err(_)) = self.poll_flush(context) {
             return Poll::Ready(Err(ReadError::Gone));
+        }
+        if !may_read {
+            return Poll::Pending;
         }
         let message = ready!(self.poll_read(context))?;
         match &message {

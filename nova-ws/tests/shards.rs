@@ -6,8 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use nova_core::pubsub::{Message, PubSub};
 use nova_core::{App, Request, Result, protocol};
 use nova_ws::{
-    Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket, WsLimits,
-    ok, reply,
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket,
+    WsLimits, ok, reply,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -69,10 +69,11 @@ async fn served_with(limits: WsLimits) -> Served {
         ends: sender,
         go_on: go_on.clone(),
     };
-    let app = App::builder()
-        .limits(limits)
-        .websocket("all", all)
-        .route(("/ws", "all", protocol("ws")));
+    let app =
+        App::builder()
+            .limits(limits)
+            .websocket("all", all)
+            .route(("/ws", "all", protocol("ws")));
     let app = app.build().unwrap();
     let pubsub = app.pubsub().clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
