@@ -86,6 +86,9 @@ impl Channel {
         let (crowd, _) = self
             .crowds
             .get_or_insert(gate.number(), || Crowd::new(gate));
+        if crowd.members.get(&member) == Some(&topics) {
+            return false;
+        }
         gate.call("joined", after, |sink| {
             sink.joined(channel, member, &topics);
         });
@@ -164,7 +167,7 @@ impl Channel {
         }
         self.broadcasts += 1;
         self.delivered += done.delivered as u64;
-        self.lost += done.lost as u64;
+        self.lost = self.lost.saturating_add(done.lost as u64);
         done
     }
 }

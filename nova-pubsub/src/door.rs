@@ -117,6 +117,29 @@ impl Member {
         }
     }
 
+    /// Tells that so many messages did not reach the member though the sink had [taken](crate::Taken)
+    /// them: they are counted in [`Stats::lost`](crate::Stats::lost), and told in the log with other losses.
+    /// To be called without locks of the sink's: it may write to the log.
+    ///
+    /// ```
+    /// # use nova_pubsub::{MemberId, Message, Sink, Taken, Topics};
+    /// # struct Queue;
+    /// # impl Sink for Queue {
+    /// #     fn joined(&self, _: &std::sync::Arc<str>, _: MemberId, _: &Topics) {}
+    /// #     fn left(&self, _: &std::sync::Arc<str>, _: MemberId) {}
+    /// #     fn message(&self, _: &Message, _: Option<MemberId>) -> Taken { Taken::all() }
+    /// #     fn sent(&self, _: MemberId, _: &Message) -> Taken { Taken::all() }
+    /// # }
+    /// let pubsub = nova_pubsub::PubSub::new();
+    /// let member = pubsub.sink(std::sync::Arc::new(Queue)).member();
+    /// // … the socket of this member takes no more, and 3 messages wait for it …
+    /// member.lost(3);
+    /// assert_eq!(pubsub.stats().lost, 3);
+    /// ```
+    pub fn lost(&self, messages: usize) {
+        self.pubsub.registry().lost_later(messages);
+    }
+
     fn joins(&self) -> Joins<'_> {
         Joins::Behind(&self.door.0.gate, self.id, &self.memberships)
     }

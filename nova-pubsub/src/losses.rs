@@ -51,7 +51,7 @@ impl Losses {
 impl State {
     /// What a line has to tell now, if it is time for one.
     fn add(&mut self, lost: usize, now: Instant) -> Option<u64> {
-        self.untold += lost as u64;
+        self.untold = self.untold.saturating_add(lost as u64);
         if self
             .told
             .is_some_and(|told| now.duration_since(told) < PAUSE)

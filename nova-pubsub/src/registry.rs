@@ -105,6 +105,9 @@ impl Registry {
     pub(crate) fn open_gate(&self, sink: Arc<dyn Sink>) -> Arc<Gate> {
         let gate = Arc::new(Gate::new(self.new_number(), sink));
         lock(&self.gates).insert(gate.number(), Arc::downgrade(&gate));
+        if self.is_closed() {
+            self.end_gate(&gate); // it came too late for `close` to find it
+        }
         gate
     }
 
@@ -313,6 +316,12 @@ impl Registry {
     fn count(&self, done: Dispatched, channel: &str) {
         self.counters.count_broadcast(done);
         self.losses.add(done.lost, channel);
+    }
+
+    /// Counts what a sink had taken, and a member did not get after all.
+    pub(crate) fn lost_later(&self, lost: usize) {
+        self.counters.count_lost(lost);
+        self.losses.add(lost, "");
     }
 
     /// Ends every membership and every mailbox.

@@ -84,8 +84,8 @@ use crate::topics::Topics;
 /// ```
 pub trait Sink: Send + Sync + 'static {
     /// `member` has joined `channel`, and wants these topics of it; it gets the messages that come
-    /// from now on. A member that is there already and joins again has `topics` instead of those of
-    /// before.
+    /// from now on. A member that is there already and joins again with other topics has `topics` instead
+    /// of those of before; with the same, it does nothing, and this is not called.
     fn joined(&self, channel: &Arc<str>, member: MemberId, topics: &Topics);
 
     /// `member` has left `channel`, and gets no message of it that comes from now on.

@@ -14,8 +14,8 @@ pub struct Stats {
     pub broadcasts: u64,
     /// Messages put into mailboxes.
     pub delivered: u64,
-    /// Deliveries that were lost because a mailbox or a sink was full; a mailbox's owner saw them as
-    /// `Lagged`.
+    /// Deliveries that were lost because a mailbox or a sink was full, or a member behind a sink
+    /// [too slow](crate::Member::lost); a mailbox's owner saw them as `Lagged`.
     pub lost: u64,
     /// Messages that gave way to a later one of their topic, by [`Policy::KeepLatest`](crate::Policy).
     pub replaced: u64,
@@ -48,9 +48,19 @@ impl Counters {
     pub(crate) fn count_broadcast(&self, done: Dispatched) {
         self.broadcasts.fetch_add(1, Ordering::Relaxed);
         add(&self.delivered, done.delivered);
-        add(&self.lost, done.lost);
+        self.count_lost(done.lost);
         add(&self.replaced, done.replaced);
         add(&self.disconnected, done.disconnected);
+    }
+
+    /// A sink may say that it has lost any number.
+    pub(crate) fn count_lost(&self, lost: usize) {
+        if lost > 0 {
+            let add = |before: u64| Some(before.saturating_add(lost as u64));
+            let _ = self
+                .lost
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
     }
 
     pub(crate) fn count_join(&self) {

@@ -177,6 +177,20 @@ fn joining_twice_behind_a_sink_is_one_membership() {
 }
 
 #[test]
+fn a_sink_hears_of_a_repeated_join_only_when_its_topics_are_others() {
+    let pubsub = PubSub::new();
+    let notebook = Notebook::answering(Taken::all());
+    let mut member = pubsub.sink(notebook.clone()).member();
+    member.join_topics("notes", &["created", "deleted"]);
+    notebook.all();
+
+    assert!(!member.join_topics("notes", &["deleted", "created"]));
+    assert_eq!(notebook.all(), []);
+    assert!(!member.join("notes"));
+    assert_eq!(notebook.all(), [joined(member.id()), Heard::Woken]);
+}
+
+#[test]
 fn a_broadcast_from_a_member_behind_a_sink_names_it_as_the_exception() {
     let pubsub = PubSub::new();
     let notebook = Notebook::answering(Taken::all());
@@ -253,6 +267,20 @@ fn what_a_sink_has_no_room_for_is_counted_for_each_member_that_loses_it() {
 }
 
 #[test]
+fn a_sink_that_tells_endless_losses_more_than_once_harms_no_broadcast() {
+    let pubsub = PubSub::new();
+    let door = pubsub.sink(Notebook::answering(Taken::all().dropping(usize::MAX)));
+    let mut member = door.member();
+    member.join("notes");
+    for _ in 0..3 {
+        assert_eq!(pubsub.broadcast("notes", "topic", &1).members, 1);
+    }
+
+    assert_eq!(pubsub.stats().lost, u64::MAX);
+    assert_eq!(pubsub.inspect_channel("notes").unwrap().lost, u64::MAX);
+}
+
+#[test]
 fn a_panic_in_a_sink_is_counted_and_harms_nobody_else() {
     for call in ["joined", "left", "message", "sent", "wake", "closed"] {
         let pubsub = PubSub::new();
@@ -320,6 +348,18 @@ fn a_sink_hears_that_the_pubsub_is_closed() {
     pubsub.close();
     drop((member, door));
     assert_eq!(notebook.all(), [], "nothing comes after the end");
+}
+
+#[test]
+fn a_sink_that_comes_to_a_closed_pubsub_hears_so() {
+    let pubsub = PubSub::new();
+    pubsub.close();
+    let late = Notebook::answering(Taken::all());
+    let door = pubsub.sink(late.clone());
+
+    assert_eq!(late.all(), [Heard::Closed, Heard::Woken]);
+    assert!(!door.member().join("notes"));
+    assert_eq!(late.all(), []);
 }
 
 #[test]

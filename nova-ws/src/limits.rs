@@ -47,7 +47,8 @@ pub struct WsLimits {
     #[serde(deserialize_with = "optional_bytes")]
     pub frame_bytes: Option<usize>,
     /// How many bytes may wait for a client that does not read. With more, it is closed with 1013.
-    /// A longer frame is taken when nothing waits. **Default:** 1 MiB.
+    /// When nothing waits, a longer frame is taken, and so are up to 16 KiB of frames that leave together.
+    /// **Default:** 1 MiB.
     #[serde(deserialize_with = "optional_bytes")]
     pub outgoing_bytes: Option<usize>,
     /// After how long without a message, in either direction, a connection is closed with 1001.

@@ -1,8 +1,10 @@
 //! As what a connection is a member of channels.
 
+use std::sync::Arc;
+
 use nova_core::pubsub::{Mailbox, MemberId, PubSub, Received};
 
-use crate::shard::Place;
+use crate::shard::{Place, Strain};
 
 #[derive(Debug)]
 pub(crate) enum Membership {
@@ -52,6 +54,22 @@ impl Membership {
         match self {
             Membership::Mailbox(mailbox) => mailbox.leave_all(),
             Membership::Place(place) => place.member.leave_all(),
+        }
+    }
+
+    /// How much the shards have to do.
+    pub(crate) fn strain(&self) -> Arc<Strain> {
+        match self {
+            Membership::Mailbox(_) => Arc::default(),
+            Membership::Place(place) => Arc::clone(place.strain()),
+        }
+    }
+
+    /// Counts what did not reach the client. A mailbox counts for itself.
+    pub(crate) fn lost(&self, messages: usize) {
+        match self {
+            Membership::Mailbox(_) => {}
+            Membership::Place(place) => place.member.lost(messages),
         }
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct State {
     messages: usize,
     /// There was no room for a message.
     has_missed: bool,
+    /// How many messages, or frames of theirs, there was no room for.
+    lost: usize,
     /// Nobody is a member of anything any more.
     is_over: bool,
     /// When a shard has last sent something.
@@ -153,6 +155,7 @@ impl Outlet {
                 piles: VecDeque::new(),
                 messages: 0,
                 has_missed: false,
+                lost: 0,
                 is_over: false,
                 sent_at: Instant::now(),
                 waker: None,
@@ -262,6 +265,7 @@ impl State {
     fn push(&mut self, pile: &Pile) {
         if self.closing || self.messages + pile.messages.len() > MESSAGES {
             self.has_missed = true;
+            self.lost += pile.messages.len();
         } else {
             self.messages += pile.messages.len();
             self.piles.push_back(pile.clone());
@@ -271,12 +275,12 @@ impl State {
     /// Whether the connection's task has something to do now.
     fn take_run(&mut self, run: &Run<'_>) -> bool {
         if self.closing || self.is_behind || self.has_missed {
+            self.lost += run.pile.messages.len();
             return false;
         }
         self.sent_at = run.now;
         let mut bytes = run.bytes;
-        let is_first = self.waiting.is_empty();
-        if is_first {
+        if self.waiting.is_empty() {
             // An error is seen by the connection's task for itself.
             if let Some(Ok(written)) = self.io.as_ref().map(|io| io.try_write(bytes)) {
                 self.written += written as u64;
@@ -286,14 +290,18 @@ impl State {
                 return false;
             }
         }
-        // One long frame is taken where nothing waits.
-        let is_alone = is_first && bytes.len() <= run.last_frame;
+        // Where nothing waits, the rest is taken whole, be it one long frame or a batch: a client that
+        // reads cannot help how much comes at once, and of a frame whose head has left, all has to.
         let head = run.last_frame - run.last_payload;
-        if !is_alone && self.waiting.len() + bytes.len() - head > self.most {
+        let is_full = |state: &State| {
+            !state.waiting.is_empty()
+                && state.waiting.len() + bytes.len() > state.most.saturating_add(head)
+        };
+        if is_full(self) {
             let _ = self.write_now();
-            let is_alone = self.waiting.is_empty() && bytes.len() <= run.last_frame;
-            if !is_alone && self.waiting.len() + bytes.len() - head > self.most {
+            if is_full(self) {
                 self.is_behind = true;
+                self.lost += run.pile.messages.len();
                 return true;
             }
         }
@@ -353,6 +361,12 @@ impl State {
     /// Whether messages wait that the connection has not taken yet.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// How many messages a client that is too slow does not get: what had no room, and what waits for
+    /// the handler.
+    pub(crate) fn lost(&self) -> usize {
+        self.lost + self.messages
     }
 
     /// How many bytes the connection has taken.

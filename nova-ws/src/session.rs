@@ -74,6 +74,7 @@ impl Accepted {
                     stopping: upgraded.stopping(),
                     heartbeat: Heartbeat::new(&route.limits),
                     pace: route.limits.messages_per_second.map(Pace::new),
+                    unsent: 0,
                 };
                 session.talk(upgraded, outlet).await
             }
@@ -118,6 +119,8 @@ struct Session<'a> {
     heartbeat: Heartbeat,
     /// The pace that the client has to keep.
     pace: Option<Pace>,
+    /// Messages that were taken from the outlet, and for which a frame found no room.
+    unsent: usize,
 }
 
 impl Session<'_> {
@@ -126,6 +129,9 @@ impl Session<'_> {
         let mut wire = Box::pin(Wire::new(upgraded, outlet, self.route.limits.codec)).await;
         let End { close, reason } = self.until_end(&mut wire).await;
         self.conn.membership.leave_all(); // a connection that is closing is no member any more
+        if reason == CloseReason::TooSlow {
+            self.conn.membership.lost(wire.lost() + self.unsent);
+        }
         match close {
             // Behind pointers, so that connections that go on have no room for them.
             Some(close) => Box::pin(wire.close(close, &self.stopping)).await,
@@ -151,6 +157,7 @@ impl Session<'_> {
         let mut is_stop_registered = false;
         let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
         let mut is_alarm_set = false;
+        let strain = self.conn.membership.strain();
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
@@ -164,6 +171,11 @@ impl Session<'_> {
             if alarm.deadline() != due {
                 alarm.as_mut().reset(due);
                 is_alarm_set = false;
+            }
+            // Who makes the shards write has to wait for them, as one who broadcasts does not.
+            let is_held_back = strain.is_felt();
+            if let Some(pace) = &mut self.pace {
+                pace.hold(is_held_back);
             }
             // Each poll of `stop` takes two locks that all connections share. The first has this task
             // woken; from then on a flag tells.
@@ -186,7 +198,7 @@ impl Session<'_> {
                     leaves = Some(Instant::now() + turn);
                     Ok(())
                 }
-                next = wire.next_or_arrived() => match next {
+                next = wire.next_or_arrived(&strain, is_held_back) => match next {
                     Ok(Some(message)) => {
                         self.heartbeat.heard();
                         Box::pin(self.read(wire, message)).await
@@ -194,7 +206,13 @@ impl Session<'_> {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error.into()),
                 },
-                () = due => self.heartbeat.beat(wire),
+                () = strain.eased(), if is_held_back => Ok(()),
+                () = due => {
+                    if is_held_back {
+                        self.heartbeat.heard(); // its pong is not read
+                    }
+                    self.heartbeat.beat(wire)
+                }
             };
             if let Err(end) = step {
                 return end;
@@ -240,12 +258,16 @@ impl Session<'_> {
     }
 
     async fn deliver_pile(&mut self, wire: &mut Wire, pile: Pile) -> Result<(), End> {
-        for message in pile.messages() {
+        for (position, message) in pile.messages().iter().enumerate() {
             let message = message.clone();
-            match pile.is_for_info {
-                true => self.info(wire, Info::Published(message)).await?,
-                false => self.deliver(wire, message).await?,
+            let delivered = match pile.is_for_info {
+                true => self.info(wire, Info::Published(message)).await,
+                false => self.deliver(wire, message).await,
+            };
+            if delivered.is_err() {
+                self.unsent = pile.messages().len() - position;
             }
+            delivered?;
         }
         Ok(())
     }

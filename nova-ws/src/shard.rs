@@ -5,6 +5,7 @@
 //! so each socket gets just what was broadcast between the two. `docs/design/fanout.md` has the figures.
 
 mod batch;
+mod load;
 mod room;
 mod writer;
 
@@ -19,17 +20,16 @@ use tokio::runtime::Handle;
 
 use crate::handler::ErasedHandler;
 use crate::outlet::Outlet;
+use load::Load;
+pub(crate) use load::Strain;
 use writer::Writer;
-
-/// How many messages may wait for a shard. It writes hundreds of thousands of frames in a second; who is
-/// on a channel of which one is lost is closed with 1013, as a client would be that falls behind.
-const MESSAGES: usize = 256 * 1024;
 
 /// The shards of a handler's connections: as many as the runtime has workers.
 pub(crate) struct Shards {
     handler: Arc<dyn ErasedHandler>,
     running: Mutex<Running>,
     next: AtomicUsize,
+    strain: Arc<Strain>,
 }
 
 /// Those of one pub/sub, which is that of the app.
@@ -46,6 +46,7 @@ impl Shards {
             handler,
             running: Mutex::default(),
             next: AtomicUsize::new(0),
+            strain: Arc::default(),
         })
     }
 
@@ -65,7 +66,9 @@ impl Shards {
             running.shards[next].clone()
         };
         let member = door.member();
-        shard.push(Event::Opened(member.id(), outlet));
+        if !shard.push(Event::Opened(member.id(), Arc::clone(&outlet))) {
+            outlet.end_messages(); // the shard has ended meanwhile
+        }
         shard.wake();
         Place {
             member,
@@ -77,7 +80,7 @@ impl Shards {
     fn start(&self, pubsub: &PubSub) -> Running {
         let runtime = Handle::current();
         let shards = (0..runtime.metrics().num_workers()).map(|_| {
-            let shard = Arc::new(Shard::default());
+            let shard = Arc::new(Shard::new(&self.strain));
             let door = pubsub.sink(Arc::clone(&shard));
             let writer = Writer::new(Arc::clone(&shard), Arc::clone(&self.handler));
             runtime.spawn(writer.run());
@@ -108,6 +111,13 @@ pub(crate) struct Place {
     _shards: Arc<Shards>,
 }
 
+impl Place {
+    /// Whether the shards of the handler have too much to do.
+    pub(crate) fn strain(&self) -> &Arc<Strain> {
+        self.shard.load.strain()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.member.leave_all();
@@ -123,19 +133,19 @@ impl std::fmt::Debug for Place {
 }
 
 /// The pub/sub's end of a shard.
-#[derive(Default)]
 pub(crate) struct Shard {
     /// A std mutex: a section is one push, or the exchange of all that is there.
     queue: Mutex<Queue>,
+    /// What is in the queue, and what the writer has taken and not done yet.
+    load: Load,
 }
 
 /// What has happened since the writer looked.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// Of these, joins, leaves, and what else there is one or two of for each connection are never
-    /// refused.
+    /// Messages are refused when there are too many. Joins and leaves never are: a client that has its
+    /// handler join and leave is held back, as are all, when much waits.
     events: VecDeque<Event>,
-    messages: usize,
     /// Who has lost messages behind all events: who is on these channels, and these.
     lost_on: HashSet<Arc<str>>,
     lost_by: HashSet<MemberId>,
@@ -157,12 +167,34 @@ pub(crate) enum Event {
     Closed,
 }
 
+impl Event {
+    fn is_message(&self) -> bool {
+        matches!(self, Event::Published(..) | Event::Sent(..))
+    }
+}
+
+impl Queue {
+    fn has_lost(&self) -> bool {
+        !self.lost_on.is_empty() || !self.lost_by.is_empty()
+    }
+}
+
 impl Shard {
-    fn push(&self, event: Event) {
+    fn new(strain: &Arc<Strain>) -> Self {
+        Shard {
+            queue: Mutex::default(),
+            load: Load::new(strain),
+        }
+    }
+
+    /// Says whether there is still somebody who takes events.
+    fn push(&self, event: Event) -> bool {
         let mut queue = lock(&self.queue);
         if !queue.has_ended {
+            self.load.add(event.is_message());
             queue.events.push_back(event);
         }
+        !queue.has_ended
     }
 
     /// Takes a message, or says that there is no room for it.
@@ -171,11 +203,12 @@ impl Shard {
         if queue.has_ended {
             return Taken::none();
         }
-        if queue.messages >= MESSAGES {
+        // What came after a loss would show it before anybody is told.
+        if queue.has_lost() || !self.load.has_room() {
             lost(&mut queue);
             return Taken::none();
         }
-        queue.messages += 1;
+        self.load.add(true);
         queue.events.push_back(event);
         Taken::all()
     }
@@ -211,7 +244,9 @@ impl Shard {
             has_ended: true,
             ..Queue::default()
         };
-        mem::replace(&mut *lock(&self.queue), ended)
+        let mut queue = lock(&self.queue);
+        self.load.clear();
+        mem::replace(&mut *queue, ended)
     }
 }
 
@@ -247,8 +282,9 @@ impl Sink for Shard {
         Shard::wake(self);
     }
 
+    /// Joins and leaves too.
     fn waiting(&self) -> usize {
-        lock(&self.queue).messages
+        self.load.events()
     }
 }
 

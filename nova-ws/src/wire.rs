@@ -18,6 +18,7 @@ use crate::codec::{Decoder, Limits, Message, TungsteniteDecoder, Violation};
 use crate::grace::grace;
 use crate::handler::Encoded;
 use crate::outlet::{Arrived, Io, Outlet};
+use crate::shard::Strain;
 
 /// How much is read at once, into the stack: a connection that waits holds no buffer.
 const READ_BYTES: usize = 4 * 1024;
@@ -99,6 +100,11 @@ impl Wire {
         self.outlet.lock().written()
     }
 
+    /// How many messages a client that is too slow does not get.
+    pub(crate) fn lost(&self) -> usize {
+        self.outlet.lock().lost()
+    }
+
     /// When a shard has last sent something.
     pub(crate) fn sent_at(&self) -> Instant {
         self.outlet.lock().sent_at()
@@ -110,17 +116,25 @@ impl Wire {
         self.outlet.lock().take()
     }
 
-    /// [`next`](Self::next), or `None` when there is something to [take](Self::take).
+    /// [`next`](Self::next), or `None` when there is something to [take](Self::take). Nothing is read
+    /// from a client that `is_held_back`; `None` is also that it should be, because of `strain`.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(crate) async fn next_or_arrived(&mut self) -> Result<Option<Message>, ReadError> {
+    pub(crate) async fn next_or_arrived(
+        &mut self,
+        strain: &Strain,
+        is_held_back: bool,
+    ) -> Result<Option<Message>, ReadError> {
         poll_fn(|context| {
+            if strain.is_felt() && !is_held_back {
+                return Poll::Ready(Ok(None));
+            }
             // Who is woken for a message does not look at the socket before and after.
             if mem::take(&mut self.waits) && self.outlet.lock().has_arrived() {
                 return Poll::Ready(Ok(None));
             }
-            if let Poll::Ready(next) = self.poll_next(context) {
+            if let Poll::Ready(next) = self.poll_next(context, !is_held_back) {
                 return Poll::Ready(next.map(Some));
             }
             if self.outlet.lock().has_arrived() {
@@ -138,12 +152,19 @@ impl Wire {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Message, ReadError> {
-        poll_fn(|context| self.poll_next(context)).await
+        poll_fn(|context| self.poll_next(context, true)).await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        may_read: bool,
+    ) -> Poll<Result<Message, ReadError>> {
         if let Poll::Ready(Err(_)) = self.poll_flush(context) {
             return Poll::Ready(Err(ReadError::Gone));
+        }
+        if !may_read {
+            return Poll::Pending;
         }
         let message = ready!(self.poll_read(context))?;
         match &message {

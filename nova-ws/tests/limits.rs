@@ -11,7 +11,8 @@ use nova_core::testing::TestClient;
 use nova_core::{App, Request, Result, Upgraded, protocol};
 use nova_ws::testing::TestSocket;
 use nova_ws::{
-    Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, Shared, WebSocket, reply,
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Outcome, Shared, WebSocket, WsLimits,
+    ok, reply,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -41,8 +42,13 @@ impl WebSocket for Echo {
 }
 
 fn client() -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
+    client_with(WsLimits::default())
+}
+
+fn client_with(limits: WsLimits) -> (TestClient, mpsc::UnboundedReceiver<CloseReason>) {
     let (log, ended) = mpsc::unbounded_channel();
     let app = App::builder()
+        .limits(limits)
         .websocket("echo", Echo(log))
         .route(("/ws", "echo", protocol("ws")));
     (TestClient::new(app.build().unwrap()), ended)
@@ -178,6 +184,7 @@ async fn a_client_that_does_not_read_is_closed_and_slows_nobody() {
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).await.unwrap();
     assert_eq!(ended.recv().await, Some(CloseReason::TooSlow));
+    assert!(client.pubsub().stats().lost > 0);
     assert!(
         rest.len() < 1024 * 1024 + 200_000,
         "{} bytes waited",
@@ -215,6 +222,23 @@ async fn a_frame_that_is_longer_than_all_that_may_wait_reaches_a_client_that_rea
     for _ in 0..2 {
         client.pubsub().broadcast("feed", "text", &long);
         assert_eq!(socket.recv_text().await.len(), long.len());
+    }
+    assert!(ended.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_longer_than_all_that_may_wait_reaches_a_client_that_reads() {
+    let (client, mut ended) = client_with(WsLimits {
+        outgoing_bytes: Some(1_000),
+        ..WsLimits::default()
+    });
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    let text = "a".repeat(100);
+    for _ in 0..64 {
+        client.pubsub().broadcast("feed", "text", &text);
+    }
+    for _ in 0..64 {
+        assert_eq!(socket.recv_text().await, text);
     }
     assert!(ended.try_recv().is_err());
 }
@@ -263,4 +287,67 @@ async fn a_client_that_answers_no_ping_is_gone_after_45_seconds() {
     let mut rest = Vec::new();
     raw.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, b"\x89\x00", "one ping");
+}
+
+/// Tells how much waits for its shard when a frame of the client's is handled.
+#[derive(Clone)]
+struct Look(mpsc::UnboundedSender<usize>);
+
+impl WebSocket for Look {
+    async fn init(&mut self, _request: &Request, conn: &mut Connection) -> Result<Accept> {
+        conn.join("feed");
+        Ok(Accept::Yes)
+    }
+
+    async fn handle(&mut self, _frame: Frame, conn: &mut Connection) -> Outcome {
+        let fullest = conn.pubsub().inspect().fullest;
+        let _ = self.0.send(fullest.map_or(0, |queue| queue.waiting));
+        ok()
+    }
+
+    fn shared(_message: &nova_core::pubsub::Message) -> Shared {
+        Shared::text("x")
+    }
+}
+
+fn look() -> (TestClient, mpsc::UnboundedReceiver<usize>) {
+    let (log, looks) = mpsc::unbounded_channel();
+    let app = App::builder()
+        .websocket("look", Look(log))
+        .route(("/ws", "look", protocol("ws")));
+    (TestClient::new(app.build().unwrap()), looks)
+}
+
+#[tokio::test]
+async fn a_client_is_not_read_while_much_waits_for_the_shards_of_its_handler() {
+    let (client, mut looks) = look();
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    socket.send_text("quiet").await;
+    assert_eq!(looks.recv().await, Some(0));
+
+    // The connection's task is woken by the frame, and then the shard by the messages.
+    socket.send_text("busy").await;
+    for _ in 0..5_000 {
+        client.pubsub().broadcast("feed", "text", "x");
+    }
+    assert_eq!(client.pubsub().inspect().fullest.unwrap().waiting, 5_000);
+    let waited = looks.recv().await.unwrap();
+    assert!(waited <= 1_024, "{waited} waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_beyond_the_16384_that_may_wait_for_a_shard_closes_its_members_with_1013() {
+    let (client, _looks) = look();
+    let mut socket = TestSocket::connect(&client, "/ws").await.unwrap();
+    for _ in 0..16 * 1024 {
+        let report = client.pubsub().broadcast("feed", "text", "x");
+        assert_eq!((report.members, report.lost), (1, 0));
+    }
+    let report = client.pubsub().broadcast("feed", "text", "x");
+    assert_eq!((report.members, report.lost), (0, 1));
+
+    for _ in 0..16 * 1024 {
+        assert_eq!(socket.recv_text().await, "x");
+    }
+    assert_eq!(socket.closed().await, Some(1013));
 }

@@ -6,8 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use nova_core::pubsub::{Message, PubSub};
 use nova_core::{App, Request, Result, protocol};
 use nova_ws::{
-    Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket, ok,
-    reply,
+    Accept, AppBuilderExt, CloseReason, Connection, Frame, Info, Outcome, Shared, WebSocket,
+    WsLimits, ok, reply,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -64,15 +64,21 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_with(WsLimits::default()).await
+}
+
+async fn served_with(limits: WsLimits) -> Served {
     let (sender, ends) = mpsc::unbounded_channel();
     let go_on = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
     let all = All {
         ends: sender,
         go_on: go_on.clone(),
     };
-    let app = App::builder()
-        .websocket("all", all)
-        .route(("/ws", "all", protocol("ws")));
+    let app =
+        App::builder()
+            .limits(limits)
+            .websocket("all", all)
+            .route(("/ws", "all", protocol("ws")));
     let app = app.build().unwrap();
     let pubsub = app.pubsub().clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -207,4 +213,39 @@ async fn who_does_not_read_is_found_to_be_too_slow_and_holds_up_nobody() {
     assert_eq!(reason, CloseReason::TooSlow);
     served.pubsub.broadcast("all", "last", "last");
     assert_eq!(text(&mut reader).await, "last");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_gets_whole_frames_up_to_its_close() {
+    let mut served = served_with(WsLimits {
+        outgoing_bytes: Some(1_000),
+        ..WsLimits::default()
+    })
+    .await;
+    let mut socket = served.connect().await;
+    let long = "a".repeat(1_500);
+    while served.ends.is_empty() {
+        for _ in 0..10 {
+            served.pubsub.broadcast("all", "text", &long);
+        }
+        tokio::task::yield_now().await;
+        // The connection has its time for the closing: read as soon as it is a member no more.
+        if served.pubsub.get_local_members("all").is_empty() {
+            break;
+        }
+    }
+
+    let mut texts = 0;
+    let close = loop {
+        match socket.next().await.unwrap().unwrap() {
+            tungstenite::Message::Text(text) => assert_eq!(text.as_str(), long),
+            tungstenite::Message::Close(close) => break close.unwrap(),
+            other => panic!("neither a text nor a close: {other:?}"),
+        }
+        texts += 1;
+    };
+    assert_eq!(u16::from(close.code), 1013);
+    assert!(texts > 10);
+    assert_eq!(served.ends.recv().await, Some(CloseReason::TooSlow));
+    assert!(served.pubsub.stats().lost > 0);
 }

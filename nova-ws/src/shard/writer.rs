@@ -52,7 +52,7 @@ impl Writer {
 
     async fn until_closed(&mut self) {
         loop {
-            while let Some(event) = self.taken.events.pop_front() {
+            while let Some(event) = self.next() {
                 match event {
                     Event::Opened(member, outlet) => drop(self.outlets.insert(member, outlet)),
                     Event::Joined(channel, member, topics) => self.join(channel, member, topics),
@@ -74,6 +74,12 @@ impl Writer {
             yield_now().await;
             self.shard.take(&mut self.taken);
         }
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        let event = self.taken.events.pop_front()?;
+        self.shard.load.remove(event.is_message());
+        Some(event)
     }
 
     fn join(&mut self, channel: Arc<str>, member: MemberId, topics: Topics) {
@@ -111,7 +117,7 @@ impl Writer {
                 Some(meaning) if !batch.has_room_for(meaning) => break,
                 _ => {}
             }
-            let Some(Event::Published(next, None)) = self.taken.events.pop_front() else {
+            let Some(Event::Published(next, None)) = self.next() else {
                 break;
             };
             if let Some(meaning) = meaning {
@@ -156,7 +162,6 @@ impl Writer {
 
     /// To be called when all that came before the losses is done.
     fn tell_losses(&mut self) {
-        self.taken.messages = 0;
         self.taken.events.shrink_to(1024); // a burst leaves no memory behind
         for channel in self.taken.lost_on.drain() {
             if let Some(room) = self.rooms.get(&channel) {
