@@ -216,3 +216,18 @@ async fn a_client_that_does_not_read_gets_whole_frames_up_to_its_close() {
     assert_eq!(served.ends.recv().await, Some(CloseReason::TooSlow));
     assert!(served.pubsub.stats().lost > 0);
 }
+
+#[tokio::test]
+async fn a_connection_that_comes_when_the_pubsub_is_closed_is_told_to_go() {
+    let mut served = served().await;
+    served.pubsub.close();
+    for _ in 0..2 {
+        let mut socket = served.connect().await;
+        match socket.next().await.unwrap().unwrap() {
+            tungstenite::Message::Close(close) => assert_eq!(u16::from(close.unwrap().code), 1001),
+            other => panic!("no close: {other:?}"),
+        }
+        drop(socket);
+        assert_eq!(served.ends.recv().await, Some(CloseReason::Shutdown));
+    }
+}
