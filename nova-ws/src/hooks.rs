@@ -130,6 +130,10 @@ impl Hooks {
         outcome
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn ErasedPlugin> {
         self.0.iter().map(|Hook(plugin)| &**plugin)
     }

@@ -7,6 +7,9 @@ use crate::frame::Frame;
 #[derive(Debug)]
 #[must_use = "a callback returns its outcome"]
 pub struct Outcome {
+    /// The only frame, without a list: most callbacks send one at most.
+    pub(crate) first: Option<Frame>,
+    /// Empty where there is a `first`.
     pub(crate) frames: Vec<Frame>,
     pub(crate) stop: Option<Close>,
     pub(crate) hibernate: bool,
@@ -14,20 +17,27 @@ pub struct Outcome {
 
 /// Goes on, and sends nothing.
 pub fn ok() -> Outcome {
-    replies([])
+    Outcome {
+        first: None,
+        frames: Vec::new(),
+        stop: None,
+        hibernate: false,
+    }
 }
 
 /// Sends one frame, and goes on.
 pub fn reply(frame: Frame) -> Outcome {
-    replies([frame])
+    Outcome {
+        first: Some(frame),
+        ..ok()
+    }
 }
 
 /// Sends these frames, in this order, and goes on.
 pub fn replies(frames: impl IntoIterator<Item = Frame>) -> Outcome {
     Outcome {
         frames: frames.into_iter().collect(),
-        stop: None,
-        hibernate: false,
+        ..ok()
     }
 }
 
@@ -67,11 +77,15 @@ impl Outcome {
 
     /// What is sent, in this order.
     pub fn frames(&self) -> &[Frame] {
-        &self.frames
+        match &self.first {
+            Some(frame) => std::slice::from_ref(frame),
+            None => &self.frames,
+        }
     }
 
     /// What is sent, to be changed.
     pub fn frames_mut(&mut self) -> &mut Vec<Frame> {
+        self.frames.extend(self.first.take());
         &mut self.frames
     }
 

@@ -28,6 +28,10 @@ use crate::wire::SendError;
 /// payloads are shared by all who wait for them. What waits for a slow client is bounded in bytes,
 /// behind this.
 const MESSAGES: usize = 16_384;
+/// The room that is made when a task begins to send; it is given back when all is written.
+const SEVERAL_FRAMES: usize = 1024;
+/// The room for piles that stays.
+const PILES_KEPT: usize = 4;
 /// What a task of a connection has to send is gathered up to this size before it is written.
 const WRITE_BYTES: usize = 16 * 1024;
 
@@ -54,7 +58,9 @@ pub(crate) struct State {
     is_behind: bool,
     /// What a shard brings waits for the connection's task.
     is_held: bool,
-    messages: VecDeque<Message>,
+    piles: VecDeque<Pile>,
+    /// How many messages they are.
+    messages: usize,
     /// There was no room for a message.
     has_missed: bool,
     /// How many messages, or frames of theirs, there was no room for.
@@ -82,9 +88,30 @@ struct Pongs {
     next: Option<Box<Bytes>>,
 }
 
+/// Consecutive messages for the task of a connection. All sockets of a shard have the same list.
+#[derive(Clone)]
+pub(crate) struct Pile {
+    messages: Arc<[Message]>,
+    /// Whether the handler is asked about each: else that is still to be found out.
+    pub(crate) is_for_info: bool,
+}
+
+impl Pile {
+    pub(crate) fn new(messages: Vec<Message>, is_for_info: bool) -> Self {
+        Pile {
+            messages: messages.into(),
+            is_for_info,
+        }
+    }
+
+    pub(crate) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+}
+
 /// What waits for the task of a connection.
 pub(crate) enum Arrived {
-    Message(Message),
+    Messages(Pile),
     /// A message, or a frame of one, is missing from here on.
     Missed,
     /// No more messages come.
@@ -93,7 +120,7 @@ pub(crate) enum Arrived {
 
 /// Frames of consecutive messages, as a shard brings them: the same bytes for all of its sockets.
 pub(crate) struct Run<'r> {
-    pub(crate) messages: &'r [Message],
+    pub(crate) pile: &'r Pile,
     /// All the frames.
     pub(crate) bytes: &'r [u8],
     /// How long the last frame is, and its payload.
@@ -125,7 +152,8 @@ impl Outlet {
                 closing: false,
                 is_behind: false,
                 is_held: true,
-                messages: VecDeque::new(),
+                piles: VecDeque::new(),
+                messages: 0,
                 has_missed: false,
                 lost: 0,
                 is_over: false,
@@ -139,7 +167,7 @@ impl Outlet {
     pub(crate) fn send_run(&self, run: &Run<'_>) -> Sent {
         let mut state = self.lock();
         if state.is_held {
-            state.push(run.messages);
+            state.push(run.pile);
         } else if !state.take_run(run) {
             return Sent::Whole;
         }
@@ -148,9 +176,9 @@ impl Outlet {
     }
 
     /// Leaves messages for the handler.
-    pub(crate) fn push(&self, messages: &[Message]) -> Sent {
+    pub(crate) fn push(&self, pile: &Pile) -> Sent {
         let mut state = self.lock();
-        state.push(messages);
+        state.push(pile);
         state.is_held = true;
         wake(state);
         Sent::Waits
@@ -192,12 +220,12 @@ impl State {
     }
 
     /// Closes the connection, and forgets what waits.
-    pub(crate) fn end(&mut self) -> (Option<Io>, VecDeque<Message>) {
+    pub(crate) fn end(&mut self) -> (Option<Io>, VecDeque<Pile>) {
         self.closing = true;
         self.waiting = BytesMut::new();
         self.pongs = Pongs::default();
         self.waker = None;
-        (self.io.take(), mem::take(&mut self.messages))
+        (self.io.take(), mem::take(&mut self.piles))
     }
 
     /// Who is woken when something arrives, or waits to be written.
@@ -209,39 +237,45 @@ impl State {
     }
 
     pub(crate) fn has_arrived(&self) -> bool {
-        !self.messages.is_empty() || self.has_missed || self.is_over || self.is_behind
+        !self.piles.is_empty() || self.has_missed || self.is_over || self.is_behind
     }
 
-    /// The next message for the handler. Where there is none, what a shard brings leaves at once from
+    /// The next messages for the handler. Where there is none, what a shard brings leaves at once from
     /// now on.
     pub(crate) fn take(&mut self) -> Option<Arrived> {
         if self.is_behind || self.has_missed {
             return Some(Arrived::Missed);
         }
-        match self.messages.pop_front() {
-            Some(message) => Some(Arrived::Message(message)),
+        match self.piles.pop_front() {
+            Some(pile) => {
+                self.messages -= pile.messages.len();
+                Some(Arrived::Messages(pile))
+            }
             None if self.is_over => Some(Arrived::Over),
             None => {
-                self.messages = VecDeque::new(); // a burst leaves no memory behind
+                if self.piles.capacity() > PILES_KEPT {
+                    self.piles = VecDeque::new(); // a burst leaves no memory behind
+                }
                 self.is_held = false;
                 None
             }
         }
     }
 
-    fn push(&mut self, messages: &[Message]) {
-        if self.closing || self.messages.len() + messages.len() > MESSAGES {
+    fn push(&mut self, pile: &Pile) {
+        if self.closing || self.messages + pile.messages.len() > MESSAGES {
             self.has_missed = true;
-            self.lost += messages.len();
+            self.lost += pile.messages.len();
         } else {
-            self.messages.extend(messages.iter().cloned());
+            self.messages += pile.messages.len();
+            self.piles.push_back(pile.clone());
         }
     }
 
     /// Whether the connection's task has something to do now.
     fn take_run(&mut self, run: &Run<'_>) -> bool {
         if self.closing || self.is_behind || self.has_missed {
-            self.lost += run.messages.len();
+            self.lost += run.pile.messages.len();
             return false;
         }
         self.sent_at = run.now;
@@ -267,7 +301,7 @@ impl State {
             let _ = self.write_now();
             if is_full(self) {
                 self.is_behind = true;
-                self.lost += run.messages.len();
+                self.lost += run.pile.messages.len();
                 return true;
             }
         }
@@ -286,6 +320,8 @@ impl State {
             self.make_room(message.payload_len())?;
         }
         self.closing = is_close;
+        self.waiting
+            .reserve(room_for(&self.waiting, message.payload_len()));
         TungsteniteEncoder.encode(message, &mut self.waiting);
         self.write_if_much()
     }
@@ -296,6 +332,8 @@ impl State {
             return Err(SendError::Gone);
         }
         self.make_room(encoded.payload)?;
+        self.waiting
+            .reserve(room_for(&self.waiting, encoded.frame.len()));
         self.waiting.extend_from_slice(&encoded.frame);
         self.write_if_much()
     }
@@ -328,7 +366,7 @@ impl State {
     /// How many messages a client that is too slow does not get: what had no room, and what waits for
     /// the handler.
     pub(crate) fn lost(&self) -> usize {
-        self.lost + self.messages.len()
+        self.lost + self.messages
     }
 
     /// How many bytes the connection has taken.
@@ -344,7 +382,7 @@ impl State {
     /// Gives back what memory it can.
     pub(crate) fn shrink(&mut self) {
         self.waiting = BytesMut::from(&self.waiting[..]);
-        self.messages.shrink_to_fit();
+        self.piles.shrink_to_fit();
     }
 
     /// Puts a pong behind what waits, unless one waits already.
@@ -376,7 +414,11 @@ impl State {
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.waiting.is_empty() {
             let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-            let written = ready!(io.stream().poll_write(context, &self.waiting))?;
+            let written = match io.try_write(&self.waiting) {
+                Ok(written @ 1..) => written,
+                // It asks again, tells an error, and has the task woken.
+                _ => ready!(io.stream().poll_write(context, &self.waiting))?,
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -413,6 +455,14 @@ impl State {
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         io.stream().poll_shutdown(context)
+    }
+}
+
+/// How much to make room for at once: what is sent seldom comes alone, and to grow means to copy.
+fn room_for(waiting: &BytesMut, frame: usize) -> usize {
+    match waiting.is_empty() {
+        true => frame.max(SEVERAL_FRAMES),
+        false => frame,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The life of one connection after the upgrade.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use nova_core::pubsub::Message;
-use nova_core::{Stopping, Upgraded, panic};
+use nova_core::{BoxFuture, Stopping, Upgraded, panic};
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +26,7 @@ use crate::heartbeat::Heartbeat;
 use crate::hooks::MessageFlow;
 use crate::open::Permit;
 use crate::outcome::Outcome;
-use crate::outlet::{Arrived, Outlet};
+use crate::outlet::{Arrived, Outlet, Pile};
 use crate::pace::Pace;
 use crate::register::Route;
 use crate::sender::{self, Control};
@@ -150,8 +154,10 @@ impl Session<'_> {
         // than some messages do.
         let stopping = self.stopping.clone();
         let mut stop = pin!(stopping.wait());
+        let mut is_stop_registered = false;
         let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
         let strain = self.conn.membership.strain();
+        let mut is_alarm_set = false;
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
@@ -164,15 +170,30 @@ impl Session<'_> {
             let due = leaves.map_or(due, |leaves| leaves.min(due));
             if alarm.deadline() != due {
                 alarm.as_mut().reset(due);
+                is_alarm_set = false;
             }
             // Who makes the shards write has to wait for them, as one who broadcasts does not.
             let is_held_back = strain.is_felt();
             if let Some(pace) = &mut self.pace {
                 pace.hold(is_held_back);
             }
+            // Each poll of `stop` takes two locks that all connections share. The first has this task
+            // woken; from then on a flag tells.
+            let said = poll_fn(|context| {
+                match stopping.is_stopping() || !mem::replace(&mut is_stop_registered, true) {
+                    true => stop.as_mut().poll(context),
+                    false => Poll::Pending,
+                }
+            });
+            let due = poll_fn(|context| {
+                match alarm.is_elapsed() || !mem::replace(&mut is_alarm_set, true) {
+                    true => alarm.as_mut().poll(context),
+                    false => Poll::Pending,
+                }
+            });
             let step = tokio::select! {
                 biased;
-                () = &mut stop, if leaves.is_none() => {
+                () = said, if leaves.is_none() => {
                     let turn = self.route.crowd.turn(self.stopping.time_left());
                     leaves = Some(Instant::now() + turn);
                     Ok(())
@@ -186,7 +207,7 @@ impl Session<'_> {
                     Err(error) => Err(error.into()),
                 },
                 () = strain.eased(), if is_held_back => Ok(()),
-                () = &mut alarm => {
+                () = due => {
                     if is_held_back {
                         self.heartbeat.heard(); // its pong is not read
                     }
@@ -217,29 +238,39 @@ impl Session<'_> {
 
     /// Does what has arrived for the handler, some at once: what it sends leaves in one write.
     async fn deliver_waiting(&mut self, wire: &mut Wire) -> Result<(), End> {
-        for _ in 0..MESSAGES_AT_ONCE {
+        let mut delivered = 0;
+        while delivered < MESSAGES_AT_ONCE {
             match wire.take() {
                 None => return Ok(()),
-                Some(arrived) => self.received(wire, arrived).await?,
+                Some(Arrived::Messages(pile)) => {
+                    delivered += pile.messages().len();
+                    Box::pin(self.deliver_pile(wire, pile)).await?;
+                }
+                // Frames are missing from here on: better a client that connects anew.
+                Some(Arrived::Missed) => return Err(End::too_slow()),
+                Some(Arrived::Over) => return Err(self.shutdown()),
             }
         }
         // In a flood of messages, other tasks have their turn too, and the client a chance to
         // read, before it is found to be too slow.
-        wire.flush_while(yield_now()).await;
+        Box::pin(wire.flush_while(yield_now())).await;
         Ok(())
     }
 
-    async fn received(&mut self, wire: &mut Wire, arrived: Arrived) -> Result<(), End> {
-        match arrived {
-            Arrived::Message(message) => {
-                let delivered = self.deliver(wire, message).await;
-                self.unsent = usize::from(delivered.is_err());
-                delivered
+    async fn deliver_pile(&mut self, wire: &mut Wire, pile: Pile) -> Result<(), End> {
+        let messages = pile.messages();
+        for (sent, message) in messages.iter().enumerate() {
+            let message = message.clone();
+            let delivered = match pile.is_for_info {
+                true => self.info(wire, Info::Published(message)).await,
+                false => self.deliver(wire, message).await,
+            };
+            if delivered.is_err() {
+                self.unsent = messages.len() - sent;
+                return delivered;
             }
-            // Frames are missing from here on: better a client that connects anew.
-            Arrived::Missed => Err(End::too_slow()),
-            Arrived::Over => Err(self.shutdown()),
         }
+        Ok(())
     }
 
     async fn deliver(&mut self, wire: &mut Wire, message: Message) -> Result<(), End> {
@@ -249,7 +280,7 @@ impl Session<'_> {
             None => {}
         }
         if message.is_direct() {
-            return Box::pin(self.info(wire, Info::Sent(message))).await;
+            return self.info(wire, Info::Sent(message)).await;
         }
         match &*self.handler.shared(&message) {
             Made::Frame(encoded) => {
@@ -257,7 +288,7 @@ impl Session<'_> {
                 Ok(wire.send_encoded(encoded)?)
             }
             Made::Nothing => Ok(()),
-            Made::Info => Box::pin(self.info(wire, Info::Published(message))).await,
+            Made::Info => self.info(wire, Info::Published(message)).await,
         }
     }
 
@@ -269,11 +300,18 @@ impl Session<'_> {
             stopping,
             ..
         } = self;
-        let callback = async {
-            let outcome = handler.info(info, conn).await;
-            route.hooks.post_message(outcome, conn).await
+        let mut outcome = match Begun::of(|| handler.info(info, conn)) {
+            Ok(Begun::Done(outcome)) => Some(Ok(outcome)),
+            // Behind a pointer, as everything is that most callbacks do not need.
+            Ok(Begun::Waits(callback)) => Box::pin(outcome_of(wire, stopping, callback)).await,
+            Err(panic) => Some(Err(panic)),
         };
-        let outcome = outcome_of(wire, stopping, pin!(callback)).await;
+        if !route.hooks.is_empty()
+            && let Some(Ok(made)) = outcome
+        {
+            let hooks: BoxFuture<'_, Outcome> = Box::pin(route.hooks.post_message(made, conn));
+            outcome = Box::pin(outcome_of(wire, stopping, hooks)).await;
+        }
         self.answer("info", wire, outcome)
     }
 
@@ -341,6 +379,7 @@ impl Session<'_> {
             return Err(self.shutdown());
         };
         let Outcome {
+            first,
             frames,
             stop,
             hibernate,
@@ -352,7 +391,7 @@ impl Session<'_> {
             );
             End::with(Close::INTERNAL_ERROR, "", CloseReason::Panicked(panic))
         })?;
-        for frame in frames {
+        for frame in first.into_iter().chain(frames) {
             self.send(wire, frame)?;
         }
         if hibernate {
@@ -381,12 +420,35 @@ impl Session<'_> {
     }
 }
 
+/// A callback that was polled once.
+enum Begun<'c> {
+    Done(Outcome),
+    Waits(BoxFuture<'c, Outcome>),
+}
+
+impl<'c> Begun<'c> {
+    /// Most callbacks wait for nothing, and all that others need is not set up for them. Or the message
+    /// of a panic.
+    fn of(callback: impl FnOnce() -> BoxFuture<'c, Outcome>) -> Result<Self, String> {
+        let begin = || {
+            let mut callback = callback();
+            // Who waits is polled again, with a waker that is one.
+            let mut context = Context::from_waker(Waker::noop());
+            match callback.as_mut().poll(&mut context) {
+                Poll::Ready(outcome) => Begun::Done(outcome),
+                Poll::Pending => Begun::Waits(callback),
+            }
+        };
+        catch_unwind(AssertUnwindSafe(begin)).map_err(|panic| panic::message(&*panic))
+    }
+}
+
 /// What a callback returned, or the message of its panic; `None` if it goes on for too long when the
 /// app stops.
 async fn outcome_of(
     wire: &mut Wire,
     stopping: &Stopping,
-    callback: Pin<&mut (dyn Future<Output = Outcome> + Send)>,
+    callback: impl Future<Output = Outcome> + Send,
 ) -> Option<Result<Outcome, String>> {
     let too_long = grace(stopping, grace::OF_CALLBACK);
     tokio::select! {

@@ -292,3 +292,57 @@ impl Sink for Shard {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use nova_core::{Request, Result};
+    use tokio::runtime::Builder;
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::connection::Connection;
+    use crate::frame::Frame;
+    use crate::handler::{Accept, WebSocket};
+    use crate::outcome::{Outcome, ok};
+    use crate::outlet::Arrived;
+
+    #[derive(Clone)]
+    struct Silent;
+
+    impl WebSocket for Silent {
+        async fn init(&mut self, _request: &Request, _conn: &mut Connection) -> Result<Accept> {
+            Ok(Accept::Yes)
+        }
+
+        async fn handle(&mut self, _frame: Frame, _conn: &mut Connection) -> Outcome {
+            ok()
+        }
+    }
+
+    #[test]
+    fn a_shard_that_dies_ends_its_connections_and_the_next_connection_starts_another() {
+        let pubsub = PubSub::new();
+        let shards = Shards::new(Arc::new(Silent));
+        let runtime = || Builder::new_current_thread().build().unwrap();
+        let outlets = [Outlet::new(1), Outlet::new(1)];
+
+        let dies = runtime();
+        let mut place = dies.block_on(async { shards.place(&pubsub, Arc::clone(&outlets[0])) });
+        place.member.join("news");
+        drop(dies);
+        assert!(matches!(outlets[0].lock().take(), Some(Arrived::Over)));
+
+        runtime().block_on(async {
+            let mut place = shards.place(&pubsub, Arc::clone(&outlets[1]));
+            place.member.join("news");
+            pubsub.broadcast("news", "text", "good");
+            while !outlets[1].lock().has_arrived() {
+                yield_now().await;
+            }
+        });
+        let Some(Arrived::Messages(pile)) = outlets[1].lock().take() else {
+            panic!("no message");
+        };
+        assert_eq!(pile.messages()[0].topic(), "text");
+    }
+}

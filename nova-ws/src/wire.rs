@@ -32,6 +32,8 @@ pub(crate) struct Wire {
     decoder: TungsteniteDecoder,
     /// What was read behind the last message, less than [`READ_BYTES`], or before the 101.
     unread: Bytes,
+    /// The task was not woken since there was nothing to do.
+    waits: bool,
     /// The client has closed, or said what cannot be understood.
     heard_all: bool,
 }
@@ -68,6 +70,7 @@ impl Wire {
             outlet,
             decoder: TungsteniteDecoder::new(limits),
             unread,
+            waits: false,
             heard_all: false,
         }
     }
@@ -127,11 +130,18 @@ impl Wire {
             if strain.is_felt() && !is_held_back {
                 return Poll::Ready(Ok(None));
             }
-            match self.poll_next(context, !is_held_back) {
-                Poll::Ready(next) => Poll::Ready(next.map(Some)),
-                Poll::Pending if self.outlet.lock().has_arrived() => Poll::Ready(Ok(None)),
-                Poll::Pending => Poll::Pending,
+            // Who is woken for a message does not look at the socket before and after.
+            if mem::take(&mut self.waits) && self.outlet.lock().has_arrived() {
+                return Poll::Ready(Ok(None));
             }
+            if let Poll::Ready(next) = self.poll_next(context, !is_held_back) {
+                return Poll::Ready(next.map(Some));
+            }
+            if self.outlet.lock().has_arrived() {
+                return Poll::Ready(Ok(None));
+            }
+            self.waits = true;
+            Poll::Pending
         })
         .await
     }
@@ -240,11 +250,13 @@ impl Wire {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, ReadError>> {
-        let unread = mem::take(&mut self.unread);
-        let (message, used) = self.decode(&unread)?;
-        if let Some(message) = message {
-            self.unread = unread.slice(used..);
-            return Poll::Ready(Ok(message));
+        if !self.unread.is_empty() {
+            let unread = mem::take(&mut self.unread);
+            let (message, used) = self.decode(&unread)?;
+            if let Some(message) = message {
+                self.unread = unread.slice(used..);
+                return Poll::Ready(Ok(message));
+            }
         }
         loop {
             if self.heard_all {

@@ -28,6 +28,10 @@ impl WebSocket for All {
     }
 
     async fn handle(&mut self, frame: Frame, conn: &mut Connection) -> Outcome {
+        if frame.as_text() == Some("leave") {
+            conn.leave("all");
+            return reply(Frame::text("left"));
+        }
         if let Some(text) = frame.as_text() {
             conn.pubsub().broadcast_from("all", "text", text);
         }
@@ -42,6 +46,7 @@ impl WebSocket for All {
     fn shared(message: &Message) -> Shared {
         match message.topic() {
             "info" => Shared::Info,
+            "nothing" => Shared::Nothing,
             _ => Shared::text(message.decode::<String>().unwrap().as_str()),
         }
     }
@@ -156,6 +161,34 @@ async fn of_a_channel_with_chosen_topics_only_those_arrive() {
     for expected in ["wanted", "wanted", "last"] {
         assert_eq!(text(&mut socket).await, expected);
     }
+}
+
+#[tokio::test]
+async fn of_more_messages_than_a_shard_holds_those_on_the_channel_are_told_to_try_again_later() {
+    const HELD: usize = 16 * 1024;
+    let mut served = served().await;
+    let mut on_it = served.connect().await;
+    let mut not_on_it = served.connect().await;
+    not_on_it.send("leave".into()).await.unwrap();
+    assert_eq!(text(&mut not_on_it).await, "left");
+
+    // The shard has no turn before all are there.
+    served.pubsub.broadcast("all", "first", "first");
+    for _ in 0..HELD {
+        served.pubsub.broadcast("all", "nothing", "");
+    }
+
+    assert_eq!(text(&mut on_it).await, "first");
+    match on_it.next().await {
+        Some(Ok(tungstenite::Message::Close(Some(close)))) => {
+            assert_eq!(u16::from(close.code), 1013);
+        }
+        other => panic!("no close: {other:?}"),
+    }
+    drop(on_it);
+    assert_eq!(served.ends.recv().await, Some(CloseReason::TooSlow));
+    served.pubsub.broadcast("chosen", "wanted", "wanted");
+    assert_eq!(text(&mut not_on_it).await, "wanted");
 }
 
 #[tokio::test]

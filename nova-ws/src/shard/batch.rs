@@ -5,7 +5,7 @@ use nova_core::pubsub::{MemberId, Message};
 use tokio::time::Instant;
 
 use crate::handler::Encoded;
-use crate::outlet::Run;
+use crate::outlet::{Pile, Run};
 
 /// How many messages, and up to how many bytes of frames, leave in one write. What is behind them leaves
 /// in the next, when slow clients have had a chance to read.
@@ -16,15 +16,34 @@ const BYTES: usize = 16 * 1024;
 pub(super) enum Meaning {
     /// The frame that all send.
     Frame(Encoded),
-    /// Each connection's task makes something of it.
+    /// Each connection's handler is asked.
+    Info,
+    /// Each connection's task looks at it.
     Each,
+}
+
+/// What the messages of a batch are alike in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Frames,
+    Info,
+    Each,
+}
+
+impl Kind {
+    fn of(meaning: &Meaning) -> Self {
+        match meaning {
+            Meaning::Frame(_) => Kind::Frames,
+            Meaning::Info => Kind::Info,
+            Meaning::Each => Kind::Each,
+        }
+    }
 }
 
 /// It is never empty.
 pub(super) struct Batch {
     messages: Vec<Message>,
-    /// Whether they are for the tasks of the connections.
-    pub(super) is_for_each: bool,
+    kind: Kind,
     /// Who does not get it; then it is one message.
     pub(super) except: Option<MemberId>,
     /// The first frame, and all of them where there are several.
@@ -38,7 +57,7 @@ impl Batch {
     pub(super) fn new(message: Message, meaning: &Meaning, except: Option<MemberId>) -> Self {
         let mut batch = Batch {
             messages: Vec::new(),
-            is_for_each: matches!(meaning, Meaning::Each),
+            kind: Kind::of(meaning),
             except,
             first: Bytes::new(),
             all: BytesMut::new(),
@@ -53,9 +72,9 @@ impl Batch {
     pub(super) fn has_room_for(&self, meaning: &Meaning) -> bool {
         let frame = match meaning {
             Meaning::Frame(encoded) => encoded.frame.len(),
-            Meaning::Each => 0,
+            Meaning::Info | Meaning::Each => 0,
         };
-        self.is_for_each == matches!(meaning, Meaning::Each)
+        self.kind == Kind::of(meaning)
             && self.messages.len() < MESSAGES
             && self.bytes().len() + frame <= BYTES
     }
@@ -79,9 +98,19 @@ impl Batch {
         &self.messages
     }
 
-    pub(super) fn run(&self) -> Run<'_> {
+    /// Whether they are for the tasks of the connections.
+    pub(super) fn is_for_each(&self) -> bool {
+        self.kind != Kind::Frames
+    }
+
+    /// The messages, for who cannot send the frames now.
+    pub(super) fn pile(&self) -> Pile {
+        Pile::new(self.messages.clone(), self.kind == Kind::Info)
+    }
+
+    pub(super) fn run<'r>(&'r self, pile: &'r Pile) -> Run<'r> {
         Run {
-            messages: &self.messages,
+            pile,
             bytes: self.bytes(),
             last_payload: self.last_payload,
             last_frame: self.last_frame,

@@ -13,7 +13,7 @@ use super::batch::{Batch, Meaning};
 use super::room::Room;
 use super::{Event, Queue, Shard};
 use crate::handler::{ErasedHandler, Made};
-use crate::outlet::{Outlet, Sent};
+use crate::outlet::{Outlet, Pile, Sent};
 use crate::sender;
 
 /// How many sockets are written to before other tasks have their turn.
@@ -60,7 +60,7 @@ impl Writer {
                     Event::Published(message, except) => self.publish(message, except).await,
                     Event::Sent(member, message) => {
                         if let Some(outlet) = self.outlets.get(&member) {
-                            outlet.push(&[message]);
+                            outlet.push(&Pile::new(vec![message], false));
                         }
                     }
                     Event::Ended(member) => drop(self.outlets.remove(&member)),
@@ -133,15 +133,17 @@ impl Writer {
             return;
         };
         let wants_all = room.wants_all();
-        let run = batch.run();
+        let pile = batch.pile();
+        let run = batch.run(&pile);
+        let is_for_each = batch.is_for_each();
         let mut anything_waits = false;
         for seat in &room.seats {
             let is_wanted = wants_all || seat.topics.wants(message.topic());
             if !is_wanted || batch.except == Some(seat.member) {
                 continue;
             }
-            let sent = match batch.is_for_each {
-                true => seat.outlet.push(run.messages),
+            let sent = match is_for_each {
+                true => seat.outlet.push(&pile),
                 false => seat.outlet.send_run(&run),
             };
             anything_waits |= sent == Sent::Waits;
@@ -197,7 +199,7 @@ fn meaning_of(handler: &dyn ErasedHandler, message: &Message) -> Option<Meaning>
     }
     match &*handler.shared(message) {
         Made::Frame(encoded) => Some(Meaning::Frame(encoded.clone())),
-        Made::Info => Some(Meaning::Each),
+        Made::Info => Some(Meaning::Info),
         Made::Nothing => None,
     }
 }
