@@ -11,7 +11,7 @@ use crate::dense::Dense;
 use crate::door::Gate;
 use crate::inbox::Inbox;
 use crate::inspection::ChannelInfo;
-use crate::log::{self, Log};
+use crate::log::{Lazy, Log};
 use crate::member::MemberId;
 use crate::message::Message;
 use crate::queue::Pushed;
@@ -150,17 +150,17 @@ impl Channel {
     ) -> Dispatched {
         let mut done = Dispatched::default();
         if !self.mailboxes.is_empty() {
-            let entry = self.log.append(message);
+            let mut logged = Lazy::new(&mut self.log, message);
             let except = except.map(MemberId::number); // so that no walk reads an id from an inbox
             for seats in self.mailboxes.chunks(SEATS_AT_ONCE) {
                 seats.iter().for_each(|(_, seat)| seat.inbox.fetch());
                 for (number, seat) in seats {
                     if Some(*number) != except {
-                        done.add(seat.push(message, &entry, after).into());
+                        done.add(seat.push(&mut logged, after).into());
                     }
                 }
             }
-            after.dropped.segments.push(entry.into_segment());
+            after.dropped.segments.extend(logged.into_segment());
         }
         for (_, crowd) in self.crowds.iter() {
             done.add(crowd.dispatch(message, except, after));
@@ -173,9 +173,10 @@ impl Channel {
 }
 
 impl Seat {
-    fn push(&self, message: &Message, entry: &log::Entry, after: &mut Afterwards) -> Pushed {
+    fn push(&self, logged: &mut Lazy<'_>, after: &mut Afterwards) -> Pushed {
+        let message = logged.message();
         if self.topics.is_all() {
-            self.inbox.push_logged(message, entry, after)
+            self.inbox.push_logged(logged, after)
         } else if self.topics.wants(message.topic()) {
             self.inbox.push(message.clone(), after)
         } else {
@@ -279,5 +280,38 @@ impl From<Pushed> for Dispatched {
             Pushed::Refused => {}
         }
         done
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::payload::Payload;
+    use crate::policy::Policy;
+    use crate::pubsub::PubSub;
+
+    #[test]
+    fn what_nobody_reads_there_is_not_written_into_the_log() {
+        let pubsub = PubSub::new();
+        let mut channel = Channel::default();
+        let join = |channel: &mut Channel, policy, topics| {
+            channel.join(
+                &Arc::new(Inbox::new(pubsub.new_member(), 8, policy)),
+                topics,
+            );
+        };
+        let written = |channel: &mut Channel| {
+            let payload = Payload::new(Arc::new(1), Arc::default());
+            let message = Message::new("notes".into(), pubsub.sender(), "created", payload);
+            let mut after = Afterwards::default();
+            assert_eq!(channel.dispatch(&message, None, &mut after).lost, 0);
+            after.dropped.segments.len()
+        };
+
+        join(&mut channel, Policy::DropOldest, Topics::only(&["created"]));
+        join(&mut channel, Policy::KeepLatest, Topics::all());
+        assert_eq!(written(&mut channel), 0);
+        join(&mut channel, Policy::DropOldest, Topics::all());
+        assert_eq!(written(&mut channel), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::afterwards::Afterwards;
-use crate::log;
+use crate::log::Lazy;
 use crate::mailbox::Received;
 use crate::member::MemberId;
 use crate::memberships::Memberships;
@@ -69,16 +69,15 @@ impl Inbox {
         self.take(after, |queue, dropped| queue.push(message, dropped))
     }
 
-    /// Takes a message that stands in the log of its channel.
+    /// Takes a message from the log of its channel, if it reads that.
     pub(crate) fn push_logged(
         self: &Arc<Self>,
-        message: &Message,
-        entry: &log::Entry,
+        logged: &mut Lazy<'_>,
         after: &mut Afterwards,
     ) -> Pushed {
         self.take(after, |queue, dropped| match queue.reads_the_log() {
-            true => queue.push_logged(entry, dropped),
-            false => queue.push(message.clone(), dropped),
+            true => queue.push_logged(logged.entry(), dropped),
+            false => queue.push(logged.message().clone(), dropped),
         })
     }
 

@@ -61,6 +61,38 @@ impl Log {
     }
 }
 
+/// A message that is written into the log for the first mailbox that reads it there. Where each has chosen
+/// topics, or keeps the latest, none does.
+pub(crate) struct Lazy<'a> {
+    log: &'a mut Log,
+    message: &'a Message,
+    entry: Option<Entry>,
+}
+
+impl<'a> Lazy<'a> {
+    pub(crate) fn new(log: &'a mut Log, message: &'a Message) -> Self {
+        Lazy {
+            log,
+            message,
+            entry: None,
+        }
+    }
+
+    pub(crate) fn message(&self) -> &'a Message {
+        self.message
+    }
+
+    pub(crate) fn entry(&mut self) -> &Entry {
+        let append = || self.log.append(self.message);
+        self.entry.get_or_insert_with(append)
+    }
+
+    /// To be dropped without locks, as the messages are dropped with it.
+    pub(crate) fn into_segment(self) -> Option<Arc<Segment>> {
+        self.entry.map(|entry| entry.segment)
+    }
+}
+
 impl Run {
     pub(crate) fn of(entry: &Entry) -> Self {
         Run {
@@ -91,12 +123,6 @@ impl Run {
     }
 
     /// To be dropped without locks, as the messages are dropped with it.
-    pub(crate) fn into_segment(self) -> Arc<Segment> {
-        self.segment
-    }
-}
-
-impl Entry {
     pub(crate) fn into_segment(self) -> Arc<Segment> {
         self.segment
     }
@@ -146,7 +172,8 @@ mod tests {
         let pubsub = PubSub::new();
         let mut log = Log::default();
         let entry = log.append(&message(&pubsub, 0));
-        let segment = Arc::downgrade(&entry.into_segment());
+        let segment = Arc::downgrade(&entry.segment);
+        drop(entry);
 
         assert!(segment.upgrade().is_none());
         let entry = log.append(&message(&pubsub, 1));

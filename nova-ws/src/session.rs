@@ -156,8 +156,8 @@ impl Session<'_> {
         let mut stop = pin!(stopping.wait());
         let mut is_stop_registered = false;
         let mut alarm = pin!(sleep_until(self.heartbeat.due(wire)));
-        let mut is_alarm_set = false;
         let strain = self.conn.membership.strain();
+        let mut is_alarm_set = false;
         loop {
             if let Err(end) = self.deliver_waiting(wire).await {
                 return end;
@@ -258,16 +258,17 @@ impl Session<'_> {
     }
 
     async fn deliver_pile(&mut self, wire: &mut Wire, pile: Pile) -> Result<(), End> {
-        for (position, message) in pile.messages().iter().enumerate() {
+        let messages = pile.messages();
+        for (sent, message) in messages.iter().enumerate() {
             let message = message.clone();
             let delivered = match pile.is_for_info {
                 true => self.info(wire, Info::Published(message)).await,
                 false => self.deliver(wire, message).await,
             };
             if delivered.is_err() {
-                self.unsent = pile.messages().len() - position;
+                self.unsent = messages.len() - sent;
+                return delivered;
             }
-            delivered?;
         }
         Ok(())
     }

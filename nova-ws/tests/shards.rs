@@ -165,7 +165,7 @@ async fn of_a_channel_with_chosen_topics_only_those_arrive() {
 
 #[tokio::test]
 async fn of_more_messages_than_a_shard_holds_those_on_the_channel_are_told_to_try_again_later() {
-    const HELD: usize = 256 * 1024;
+    const HELD: usize = 16 * 1024;
     let mut served = served().await;
     let mut on_it = served.connect().await;
     let mut not_on_it = served.connect().await;
@@ -248,4 +248,19 @@ async fn a_client_that_does_not_read_gets_whole_frames_up_to_its_close() {
     assert!(texts > 10);
     assert_eq!(served.ends.recv().await, Some(CloseReason::TooSlow));
     assert!(served.pubsub.stats().lost > 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_when_the_pubsub_is_closed_is_told_to_go() {
+    let mut served = served().await;
+    served.pubsub.close();
+    for _ in 0..2 {
+        let mut socket = served.connect().await;
+        match socket.next().await.unwrap().unwrap() {
+            tungstenite::Message::Close(close) => assert_eq!(u16::from(close.unwrap().code), 1001),
+            other => panic!("no close: {other:?}"),
+        }
+        drop(socket);
+        assert_eq!(served.ends.recv().await, Some(CloseReason::Shutdown));
+    }
 }
