@@ -116,6 +116,9 @@ where
             if response.status() == StatusCode::REQUEST_TIMEOUT {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
+            } else if life.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().append(header::CONNECTION, close);
             }
             if response.body().is_flowing() && are_events(response.headers()) {
                 under_way.begin_events();
@@ -157,11 +160,14 @@ where
     let mut answering = Progress::new(config.half_closed_timeout);
     let mut is_finishing = false;
     let ended: Result<End, Failure> = poll_fn(|context| {
-        if !is_finishing && stop.poll(context).is_ready() {
+        let mut polled = hyper.as_mut().poll(context);
+        // Behind what hyper has read: a request that has come is answered, with `connection: close`.
+        if polled.is_pending() && !is_finishing && stop.poll_idle(context).is_ready() {
             is_finishing = true;
             hyper.as_mut().graceful_shutdown();
+            polled = hyper.as_mut().poll(context);
         }
-        if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
+        if let Poll::Ready(ended) = polled {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
         let is_busy = under_way.is_busy();
