@@ -37,8 +37,8 @@ pub(crate) use cork::Corked;
 use listen::Accepted;
 pub(crate) use listen::Inherited;
 pub use listen::{ListenErrors, Listeners};
-pub(crate) use room::Placed;
 use room::{Place, Room};
+pub(crate) use room::{Placed, raise_most_files};
 pub(crate) use tls::Tls;
 
 /// The pause after an `accept` that failed for want of descriptors or memory.
@@ -75,13 +75,13 @@ impl App {
             life.leave();
             sleep(core.config.server.shutdown_delay).await;
         };
-        let room = Room::new(core.config.server.connections);
+        let mut room = Room::new(core.config.server.connections);
         let renewing = listeners.renewing();
         let outcome = tokio::select! {
             () = leaving => Ok(()),
             failed = served.services.failure() => Err(failed.into()),
             () = renewing => Ok(()),
-            () = accept(&mut listeners, &room, &core, &life) => Ok(()),
+            () = accept(&mut listeners, &mut room, &core, &life) => Ok(()),
         };
         served
             .stop(accept_last(listeners, room, &core, &life))
@@ -177,7 +177,7 @@ where
     life.track(connection(io, None, peer, Arc::clone(core), life.clone()));
 }
 
-async fn accept(listeners: &mut Listeners, room: &Room, core: &Arc<Core>, life: &Life) {
+async fn accept(listeners: &mut Listeners, room: &mut Room, core: &Arc<Core>, life: &Life) {
     loop {
         let place = room.place().await;
         match listeners.accept().await {
@@ -193,7 +193,7 @@ async fn accept(listeners: &mut Listeners, room: &Room, core: &Arc<Core>, life: 
 
 /// Takes those who stand in the system's queues, who would be reset with them, as far as there is room, and
 /// closes the listeners at once when there is nobody left.
-async fn accept_last(listeners: Listeners, room: Room, core: &Arc<Core>, life: &Life) {
+async fn accept_last(listeners: Listeners, mut room: Room, core: &Arc<Core>, life: &Life) {
     let mut waiting = listeners.into_waiting();
     let mut stop = life.stopping().listener();
     loop {
