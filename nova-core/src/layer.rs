@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -256,7 +256,7 @@ impl AppService {
     /// Stops the app: requests finish, sockets are closed, plugins and then services stop. What asks
     /// for an answer later still gets one.
     pub async fn stop(&self) {
-        self.served.lock().await.stop().await;
+        self.served.lock().await.stop(ready(())).await;
     }
 }
 

@@ -14,6 +14,8 @@ use tracing::warn;
 
 use crate::stopping::{Listener, Stopping};
 
+/// How long a connection without a request may still send one that is answered, at most.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long what is cut may take to notice.
 const CUTTING: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,11 @@ impl Life {
     /// Tells connections when to finish.
     pub(crate) fn stopping(&self) -> Stopping {
         self.stopping.clone()
+    }
+
+    /// Whether connections are to end with the answer to their next request.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_stopping()
     }
 
     /// Tells sockets when to close: after the requests, whose changes they still hear of.
@@ -98,13 +105,17 @@ impl Life {
     }
 
     /// Lets requests finish, then closes sockets, all within `limit`, and cuts the rest.
-    /// Requests that do not finish leave the sockets a third of the time.
-    pub(crate) async fn end(&self, limit: Duration) {
-        let end = Instant::now() + limit;
-        self.stopping.stop_before(end);
+    /// Requests that do not finish leave the sockets a third of the time. `arriving` takes those who have
+    /// come before that, and ends by itself.
+    pub(crate) async fn end(&self, limit: Duration, arriving: impl Future<Output = ()>) {
+        let begun = Instant::now();
+        let end = begun + limit;
+        self.stopping
+            .stop_connections(begun + GRACE.min(limit / 3), end);
+        arriving.await;
         self.requests.close();
         self.sockets.close();
-        let _ = timeout(limit * 2 / 3, self.requests.wait()).await;
+        let _ = timeout_at(begun + limit * 2 / 3, self.requests.wait()).await;
         self.sockets_stopping.stop_before(end);
         let all = async {
             self.sockets.wait().await;

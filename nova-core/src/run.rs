@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::log::Log;
 use crate::reload::Reloading;
-use crate::server::{Inherited, Listeners};
+use crate::server::{Inherited, Listeners, raise_most_files};
 
 /// Builds the app and serves it until it is told to stop: all that `main` has to do.
 ///
@@ -51,7 +51,9 @@ use crate::server::{Inherited, Listeners};
 /// With the variable `NOVA_COMMAND` set, it does not serve the app, but answers a [`Command`]: its
 /// routes, or which of them answers a request and why the others do not.
 ///
-/// The exit code is 0 after such a stop. It is 1 when the app cannot be built, when it cannot
+/// On Unix, the process may open as many files as its hard limit says: `run` raises the soft one.
+///
+/// The exit code is 0 after such a stop, also while `app` is not done yet. It is 1 when the app cannot be built, when it cannot
 /// listen, when a service has failed too often, and after a second signal; what is wrong, and
 /// what to do, is on standard error.
 pub fn run<F, Fut, E>(app: F) -> ExitCode
@@ -70,12 +72,22 @@ where
         Ok(runtime) => runtime,
         Err(error) => return failure(&log, &format!("the runtime does not start: {error}")),
     };
+    raise_most_files();
     let code = runtime.block_on(async {
-        match app().await {
+        // Before the app, which may take its time to get ready.
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return failure(&log, &format!("signals cannot be received: {error}")),
+        };
+        let built = tokio::select! {
+            built = app() => built,
+            name = signals.stop() => return stopped_early(name, &log),
+        };
+        match built {
             Ok(app) => match Command::asked() {
                 Ok(None) => {
                     log.apply(&app.config().log);
-                    serve(app, inherited, &log).await
+                    serve(app, inherited, signals, &log).await
                 }
                 Ok(Some(command)) => answer(&command, &app),
                 Err(wrong) => failure(&log, &wrong),
@@ -104,7 +116,18 @@ fn answer(command: &Command, app: &App) -> ExitCode {
     }
 }
 
-async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
+/// A service manager has its stop. Who has asked something has no answer.
+fn stopped_early(name: &str, log: &Log) -> ExitCode {
+    match Command::asked() {
+        Ok(None) => {
+            info!("{name}: stopped before the app was ready");
+            ExitCode::SUCCESS
+        }
+        _ => failure(log, &format!("{name}: stopped before there was an answer")),
+    }
+}
+
+async fn serve(app: App, inherited: Inherited, mut signals: Signals, log: &Log) -> ExitCode {
     let config = app.config();
     for (key, value, origin) in config
         .in_force()
@@ -116,10 +139,6 @@ async fn serve(app: App, inherited: Inherited, log: &Log) -> ExitCode {
     let listeners = match listeners.await {
         Ok(listeners) => listeners,
         Err(errors) => return failure(log, &errors.to_string()),
-    };
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => return failure(log, &format!("signals cannot be received: {error}")),
     };
     let (reload, reloads) = tokio::sync::mpsc::channel(1);
     let mut reloading = std::pin::pin!(Reloading::of(&app.core, listeners.tls()).run(log, reloads));
@@ -222,6 +241,17 @@ impl Signals {
                 true => Signal::Stop("SIGHUP, as the terminal is closed"),
                 false => Signal::Reload,
             },
+        }
+    }
+}
+
+impl Signals {
+    /// The name of the next one that stops; there is nothing to read again yet.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Signal::Stop(name) = self.next().await {
+                return name;
+            }
         }
     }
 }

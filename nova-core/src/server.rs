@@ -14,6 +14,7 @@ mod room;
 mod tls;
 mod under_way;
 
+use std::future::{poll_fn, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -36,8 +37,8 @@ pub(crate) use cork::Corked;
 use listen::Accepted;
 pub(crate) use listen::Inherited;
 pub use listen::{ListenErrors, Listeners};
-pub(crate) use room::Placed;
 use room::{Place, Room};
+pub(crate) use room::{Placed, raise_most_files};
 pub(crate) use tls::Tls;
 
 /// The pause after an `accept` that failed for want of descriptors or memory.
@@ -61,29 +62,30 @@ impl App {
     ) -> Result<(), ServeError> {
         let mut listeners = listeners.into();
         let mut served = Served::start(self);
+        if let Err(failed) = served.begin_plugins() {
+            drop(listeners);
+            served.stop(ready(())).await;
+            return Err(failed.into());
+        }
         let mut stop = pin!(stop);
-        let (life, delay) = (
-            served.life.clone(),
-            served.core.config.server.shutdown_delay,
-        );
+        let (core, life) = (Arc::clone(&served.core), served.life.clone());
         let leaving = async {
             stop.as_mut().await;
             // The load balancer has to see it before nobody can connect any more.
             life.leave();
-            sleep(delay).await;
+            sleep(core.config.server.shutdown_delay).await;
         };
+        let mut room = Room::new(core.config.server.connections);
         let renewing = listeners.renewing();
-        let outcome = match served.begin_plugins() {
-            Err(failed) => Err(failed.into()),
-            Ok(()) => tokio::select! {
-                () = leaving => Ok(()),
-                failed = served.services.failure() => Err(failed.into()),
-                () = renewing => Ok(()),
-                () = accept(&mut listeners, &served.core, &served.life) => Ok(()),
-            },
+        let outcome = tokio::select! {
+            () = leaving => Ok(()),
+            failed = served.services.failure() => Err(failed.into()),
+            () = renewing => Ok(()),
+            () = accept(&mut listeners, &mut room, &core, &life) => Ok(()),
         };
-        drop(listeners); // from here on, nobody connects any more
-        served.stop().await;
+        served
+            .stop(accept_last(listeners, room, &core, &life))
+            .await;
         outcome
     }
 }
@@ -126,10 +128,11 @@ impl Served {
         connect(io, peer, &self.core, &self.life);
     }
 
-    pub(crate) async fn stop(&mut self) {
+    /// Stops all; `arriving` takes those who have connected already, and ends by itself.
+    pub(crate) async fn stop(&mut self, arriving: impl Future<Output = ()>) {
         let limit = self.core.config.server.shutdown_drain_timeout;
         let begun = Instant::now();
-        self.life.end(limit).await;
+        self.life.end(limit, arriving).await;
         let left = limit.saturating_sub(begun.elapsed());
         self.core.shared.router.stop_plugins(left).await;
         self.services.stop(limit).await;
@@ -152,10 +155,10 @@ async fn secure_connection(
     life: Life,
 ) {
     let limit = core.config.server.head_timeout;
-    let stopping = life.stopping();
+    let mut stop = life.stopping().listener();
     let accepted = tokio::select! {
         accepted = timeout(limit, tls.accept(stream, place)) => accepted,
-        () = stopping.wait() => return,
+        () = poll_fn(|context| stop.poll_idle(context)) => return,
     };
     match accepted {
         Ok(Ok(Some((stream, spoken)))) => {
@@ -174,28 +177,54 @@ where
     life.track(connection(io, None, peer, Arc::clone(core), life.clone()));
 }
 
-async fn accept(listeners: &mut Listeners, core: &Arc<Core>, life: &Life) {
-    let room = Room::new(core.config.server.connections);
+async fn accept(listeners: &mut Listeners, room: &mut Room, core: &Arc<Core>, life: &Life) {
     loop {
         let place = room.place().await;
         match listeners.accept().await {
-            Ok(Accepted::Tcp(stream, peer)) => {
-                connect(Placed::new(stream, place), Peer::Tcp(peer), core, life);
-            }
-            Ok(Accepted::Tls(stream, peer, tls)) => {
-                let (core, own) = (Arc::clone(core), life.clone());
-                life.track(secure_connection(stream, place, peer, tls, core, own));
-            }
-            #[cfg(unix)]
-            Ok(Accepted::Unix(stream)) => {
-                connect(Placed::new(stream, place), Peer::Unix, core, life);
-            }
+            Ok(accepted) => admit(accepted, place, core, life),
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 warn!("no connection can be accepted for now: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+/// Takes those who stand in the system's queues, who would be reset with them, as far as there is room, and
+/// closes the listeners at once when there is nobody left.
+async fn accept_last(listeners: Listeners, mut room: Room, core: &Arc<Core>, life: &Life) {
+    let mut waiting = listeners.into_waiting();
+    let mut stop = life.stopping().listener();
+    loop {
+        let place = tokio::select! {
+            biased;
+            () = poll_fn(|context| stop.poll_idle(context)) => return,
+            place = room.place() => place,
+        };
+        match waiting.next() {
+            Some(Ok(accepted)) => admit(accepted, place, core, life),
+            Some(Err(error)) if is_about_one_connection(&error) => {}
+            Some(Err(error)) => {
+                warn!("no further connection can be accepted: {error}");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+fn admit(accepted: Accepted, place: Place, core: &Arc<Core>, life: &Life) {
+    match accepted {
+        Accepted::Tcp(stream, peer) => {
+            connect(Placed::new(stream, place), Peer::Tcp(peer), core, life);
+        }
+        Accepted::Tls(stream, peer, tls) => {
+            let (core, own) = (Arc::clone(core), life.clone());
+            life.track(secure_connection(stream, place, peer, tls, core, own));
+        }
+        #[cfg(unix)]
+        Accepted::Unix(stream) => connect(Placed::new(stream, place), Peer::Unix, core, life),
     }
 }
 

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Tells services and connections when the app stops. Clones tell the same.
@@ -22,6 +22,8 @@ struct Word {
     is_said: AtomicBool,
     /// When what has not ended is cut, once that is known.
     cut_at: OnceLock<Instant>,
+    /// Until when a connection without a request waits for one, if it does.
+    idle_until: OnceLock<Instant>,
 }
 
 impl Stopping {
@@ -30,6 +32,7 @@ impl Stopping {
             token: CancellationToken::new(),
             is_said: AtomicBool::new(false),
             cut_at: OnceLock::new(),
+            idle_until: OnceLock::new(),
         }))
     }
 
@@ -42,6 +45,12 @@ impl Stopping {
     pub(crate) fn stop_before(&self, cut_at: Instant) {
         let _ = self.0.cut_at.set(cut_at); // the first word counts
         self.stop();
+    }
+
+    /// Says it with a time up to which connections wait for one more request, beside that when they are cut.
+    pub(crate) fn stop_connections(&self, idle_until: Instant, cut_at: Instant) {
+        let _ = self.0.idle_until.set(idle_until);
+        self.stop_before(cut_at);
     }
 
     /// How long the app still waits before it cuts what has not ended; `None` where nobody has said.
@@ -68,6 +77,7 @@ impl Stopping {
             stopping: self.clone(),
             wait: Box::pin(self.0.token.clone().cancelled_owned()),
             waker: None,
+            grace: None,
         }
     }
 }
@@ -79,6 +89,8 @@ pub(crate) struct Listener {
     wait: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Who is woken when the word is said.
     waker: Option<Waker>,
+    /// Fires when there is no more waiting for a request; made when the word is said.
+    grace: Option<Pin<Box<Sleep>>>,
 }
 
 impl Listener {
@@ -93,6 +105,19 @@ impl Listener {
                 self.wait.as_mut().poll(context)
             }
         }
+    }
+
+    /// Ready when the word is said, and the time over in which there may be one more request.
+    pub(crate) fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll(context));
+        let Some(&end) = self.stopping.0.idle_until.get() else {
+            return Poll::Ready(());
+        };
+        let grace = self.grace.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if grace.is_elapsed() {
+            return Poll::Ready(());
+        }
+        grace.as_mut().poll(context)
     }
 }
 

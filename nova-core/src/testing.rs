@@ -31,7 +31,7 @@ mod session_store;
 mod stream;
 
 use std::fmt::{Debug, Display};
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -149,7 +149,7 @@ impl TestClient {
 
     /// Stops the app as a signal would: requests finish, sockets close, services stop.
     pub async fn stop(mut self) {
-        self.served.stop().await;
+        self.served.stop(ready(())).await;
     }
 
     async fn send(&self, parts: Parts) -> http::Response<hyper::body::Incoming> {

@@ -86,7 +86,7 @@ async fn a_stop_lets_requests_finish_and_then_nobody_connects() {
     served.began.notified().await;
 
     served.stop.send(()).unwrap();
-    let idle = rest(idle).await; // a kept connection without a request is closed at once
+    let idle = rest(idle).await; // a kept connection without a request is closed
     assert!(idle.ends_with("quick"), "{idle}");
     assert!(TcpStream::connect(served.address).await.is_err());
     served.go_on.notify_one();
@@ -99,6 +99,93 @@ async fn a_stop_lets_requests_finish_and_then_nobody_connects() {
     );
     assert!(served.ended.await.unwrap());
     TcpListener::bind(served.address).await.unwrap();
+}
+
+/// Sends requests to `/quick` on one connection, counting the answers, until one says that it is the last.
+async fn ask_until_the_last(stream: &mut TcpStream, answered: &AtomicUsize) {
+    loop {
+        let request = b"GET /quick HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"quick") {
+            let count = stream.read_buf(&mut answer).await.unwrap();
+            assert_ne!(count, 0, "a request is not answered");
+        }
+        answered.fetch_add(1, Ordering::Relaxed);
+        if String::from_utf8_lossy(&answer).contains("connection: close\r\n") {
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+            return;
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await; // the connection is idle meanwhile
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stop_under_load_leaves_no_request_without_an_answer() {
+    let served = serve().await;
+    let address = served.address;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let answered = Arc::clone(&answered);
+        clients.spawn(async move {
+            while let Ok(mut stream) = TcpStream::connect(address).await {
+                ask_until_the_last(&mut stream, &answered).await;
+            }
+        });
+        clients.spawn(async move {
+            while let Ok(mut stream) = TcpStream::connect(address).await {
+                let request = b"GET /quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+                stream.write_all(request).await.unwrap();
+                let answer = rest(stream).await;
+                assert!(answer.ends_with("quick"), "{answer:?}");
+            }
+        });
+    }
+    while answered.load(Ordering::Relaxed) < 500 {
+        tokio::task::yield_now().await;
+    }
+    served.stop.send(()).unwrap();
+
+    clients.join_all().await;
+    assert!(served.ended.await.unwrap());
+}
+
+#[tokio::test]
+async fn who_has_connected_before_a_stop_is_answered_and_told_to_close() {
+    let served = serve().await;
+    let mut waiting = Vec::new();
+    served.stop.send(()).unwrap();
+    for _ in 0..50 {
+        // Only the system knows of them.
+        let stream = std::net::TcpStream::connect(served.address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        waiting.push(TcpStream::from_std(stream).unwrap());
+    }
+    for mut stream in waiting {
+        ask_until_the_last(&mut stream, &AtomicUsize::new(0)).await;
+    }
+    assert!(served.ended.await.unwrap());
+}
+
+#[tokio::test]
+async fn without_connections_a_stop_takes_no_time_and_with_idle_ones_a_second() {
+    for (connections, milliseconds) in [(0, 0), (3, 1_000)] {
+        let app = App::builder().route(("/", |_: Request| async { text("") }));
+        let client = TestClient::new(app.build().unwrap());
+        let mut idle: Vec<_> = (0..connections).map(|_| client.connect()).collect();
+        tokio::time::pause();
+        let start = Instant::now();
+        client.stop().await;
+
+        assert_eq!(start.elapsed().as_millis() / 10 * 10, milliseconds);
+        for idle in &mut idle {
+            assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+        }
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]

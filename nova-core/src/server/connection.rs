@@ -116,6 +116,9 @@ where
             if response.status() == StatusCode::REQUEST_TIMEOUT {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
+            } else if life.is_stopping() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().append(header::CONNECTION, close);
             }
             if response.body().is_flowing() && are_events(response.headers()) {
                 under_way.begin_events();
@@ -157,22 +160,27 @@ where
     let mut answering = Progress::new(config.half_closed_timeout);
     let mut is_finishing = false;
     let ended: Result<End, Failure> = poll_fn(|context| {
-        if !is_finishing && stop.poll(context).is_ready() {
+        let mut polled = hyper.as_mut().poll(context);
+        // Behind what hyper has read: a request that has come is answered, with `connection: close`.
+        if polled.is_pending() && !is_finishing && stop.poll_idle(context).is_ready() {
             is_finishing = true;
             hyper.as_mut().graceful_shutdown();
+            polled = hyper.as_mut().poll(context);
         }
-        if let Poll::Ready(ended) = hyper.as_mut().poll(context) {
+        if let Poll::Ready(ended) = polled {
             return Poll::Ready(ended.map(|()| End::Usual).map_err(Into::into));
         }
         let is_busy = under_way.is_busy();
-        let standing = cork.poll_standing(context, is_busy)?;
+        let standing = cork.poll_standing(context, is_busy.then(|| under_way.begun()))?;
         let is_full = standing.is_full && (is_busy || !standing.is_released);
         if taking.poll_lost(context, is_full.then_some(standing.sent)) {
             return Poll::Ready(Ok(End::Unread));
         }
-        // A client that has closed its side may still read, and there is no way to know but to send.
-        let is_in_doubt = is_busy && standing.has_hung_up && !is_full;
-        let is_gone = is_in_doubt && under_way.sends_events();
+        // A client that has closed its side may still read, and there is no way to know but to send. Nor is
+        // there whether one has closed it behind more than is read ahead.
+        let may_be_gone = standing.has_hung_up || standing.is_out_of_sight;
+        let is_in_doubt = is_busy && may_be_gone && !is_full;
+        let is_gone = is_in_doubt && standing.has_hung_up && under_way.sends_events();
         if answering.poll_lost(context, is_in_doubt.then_some(standing.sent)) || is_gone {
             return Poll::Ready(Err("the client has hung up before its answer".into()));
         }

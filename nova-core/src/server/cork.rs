@@ -29,7 +29,7 @@ use super::framing::{Framing, Limits, Refusal};
 const GATHERED: usize = 64 * 1024;
 /// A longer write is not worth a copy: it goes straight on, behind what is gathered.
 const SMALL: usize = 16 * 1024;
-/// How many bytes are read while nobody asks for any, at most.
+/// How many bytes are read at once while nobody asks for any, and how many more than a head has at most.
 const AHEAD: usize = 1024;
 /// How many bytes of a refused client are read at once and thrown away, at most.
 const DISCARDED: usize = 1024 * 1024;
@@ -47,6 +47,7 @@ pub(super) fn cork<I>(io: I, limits: Limits) -> (Corked<I>, Cork<I>) {
             unflushed: false,
             waiting: None,
             ahead: BytesMut::new(),
+            most_ahead: limits.bytes.saturating_add(AHEAD),
             cleared: 0,
             framing: Framing::new(limits),
             received: 0,
@@ -90,6 +91,8 @@ struct Stream<I> {
     /// What has been read, but not given to hyper: nobody has asked for it, or the framing has not let it
     /// through. It holds a head at most, and a little more.
     ahead: BytesMut,
+    /// How many bytes are read ahead while nobody asks for any, at most.
+    most_ahead: usize,
     /// How many bytes of `ahead` may go on.
     cleared: usize,
     framing: Framing,
@@ -122,6 +125,8 @@ pub(super) struct Standing {
     pub(super) is_full: bool,
     /// Whether the client has closed its side, as far as somebody has looked.
     pub(super) has_hung_up: bool,
+    /// Whether it has sent so much behind its request that nobody looks any more.
+    pub(super) is_out_of_sight: bool,
     /// What keeps hyper from reading the next request, if anything does and hyper has written all.
     pub(super) held_back: Option<HeldBack>,
 }
@@ -170,18 +175,21 @@ impl<I> Cork<I> {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Cork<I> {
     /// Writes what is gathered, and says how the connection stands. To be called after each poll of hyper.
-    /// While it waits for an answer (`is_busy`), this also looks whether the client is still there.
+    /// While it waits for an answer, this also looks whether the client is still there; `busy` is how many
+    /// requests have begun then.
     ///
     /// # Errors
     /// The stream's own.
     pub(super) fn poll_standing(
         &self,
         context: &mut Context<'_>,
-        is_busy: bool,
+        busy: Option<u32>,
     ) -> io::Result<Standing> {
         let mut stream = self.0.lock();
-        if is_busy {
+        let mut is_out_of_sight = false;
+        if let Some(begun) = busy {
             stream.look_ahead(context)?;
+            is_out_of_sight = stream.is_out_of_sight(begun);
         }
         let is_released = match stream.poll_release(context) {
             Poll::Ready(released) => released.map(|()| true)?,
@@ -193,6 +201,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Cork<I> {
             is_released,
             is_full: stream.is_full || stream.is_flushing,
             has_hung_up: stream.has_hung_up,
+            is_out_of_sight,
             held_back: match stream.is_held_back && !stream.is_behind {
                 true => stream.held_back(),
                 false => None,
@@ -340,25 +349,37 @@ impl<I> Stream<I> {
 
 impl<I: AsyncRead + Unpin> Stream<I> {
     /// Whether the client has closed its side, which only reading tells: what comes instead is for who reads
-    /// next, and then nobody looks any further.
+    /// next. Behind so much that it is enough, nobody looks any further.
     fn look_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.has_hung_up || !self.ahead.is_empty() {
-            return Ok(());
-        }
-        let mut room = [0; AHEAD];
-        let mut buffer = ReadBuf::new(&mut room);
-        if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+        let before = self.ahead.len();
+        while !self.has_hung_up && self.ahead.len() < self.most_ahead {
+            let mut room = [0; AHEAD];
+            let mut buffer = ReadBuf::new(&mut room);
+            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(context, &mut buffer) else {
+                break;
+            };
             read?;
-            match buffer.filled() {
-                [] => self.has_hung_up = true,
-                some => {
-                    self.ahead.extend_from_slice(some);
-                    self.received += some.len() as u64;
-                    context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
-                }
-            }
+            let fresh = buffer.filled();
+            self.has_hung_up = fresh.is_empty();
+            self.ahead.extend_from_slice(fresh);
+            self.received += fresh.len() as u64;
+        }
+        if self.ahead.len() > before {
+            context.waker().wake_by_ref(); // hyper may be waiting for the rest of a body
         }
         Ok(())
+    }
+
+    /// Whether there is so much behind the last of `begun` requests that nobody looks whether the client is
+    /// still there. A body that the app does not read is none of this: the app makes it wait.
+    fn is_out_of_sight(&mut self, begun: u32) -> bool {
+        if self.has_hung_up || self.ahead.len() < self.most_ahead {
+            return false;
+        }
+        if self.cleared == 0 {
+            self.cleared = self.framing.clear(&self.ahead);
+        }
+        self.framing.is_behind(begun)
     }
 
     /// Gives hyper what the framing lets through, and all to whom has the stream after hyper.

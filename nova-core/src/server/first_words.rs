@@ -45,7 +45,7 @@ impl Beginning {
     }
 
     /// Looks at the first bytes; `None` if there are none, since the client has gone, or is silent for too
-    /// long, or the app stops.
+    /// long, also for an app that stops.
     ///
     /// # Cancel safety
     /// What was read is kept.
@@ -68,7 +68,7 @@ impl Beginning {
                     Poll::Ready(Ok(())) => buffer.filled().is_empty(),
                     Poll::Pending => {
                         let is_lost = patience.poll_lost(context).is_ready();
-                        let is_over = is_lost || stop.poll(context).is_ready();
+                        let is_over = is_lost || stop.poll_idle(context).is_ready();
                         if !is_over {
                             return Poll::Pending;
                         }

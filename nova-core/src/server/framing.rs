@@ -34,6 +34,8 @@ pub(super) struct Framing {
     may_switch: bool,
     /// How many bytes of the head, which is not all there, are known to hold no end.
     looked_at: usize,
+    /// How many heads have gone on; it may begin again at 0.
+    heads_passed: u32,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Framing {
             state: State::Head,
             may_switch: false,
             looked_at: 0,
+            heads_passed: 0,
         }
     }
 
@@ -120,6 +123,7 @@ impl Framing {
         match judged {
             Ok(Some((end, after))) if end <= self.most_bytes => {
                 self.looked_at = 0;
+                self.heads_passed = self.heads_passed.wrapping_add(1);
                 self.may_switch = after.may_switch;
                 match after.body {
                     Body::None => self.next(),
@@ -154,6 +158,15 @@ impl Framing {
     /// Whether nothing goes on until [`Framing::stay`].
     pub(super) fn is_held(&self) -> bool {
         matches!(self.state, State::Held)
+    }
+
+    /// Whether the first `begun` requests are over with their bodies.
+    pub(super) fn is_behind(&self, begun: u32) -> bool {
+        let is_in_body = matches!(
+            self.state,
+            State::Length(_) | State::Chunked(_) | State::Refused(Refusal::Body)
+        );
+        self.heads_passed != begun || !is_in_body
     }
 
     /// The protocol is not switched: the next request may come.

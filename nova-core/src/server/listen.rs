@@ -4,6 +4,7 @@ mod error;
 mod inherited;
 #[cfg(unix)]
 mod socket_file;
+mod waiting;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -24,6 +25,7 @@ use error::Problem;
 pub(crate) use inherited::Inherited;
 #[cfg(unix)]
 use socket_file::SocketFile;
+use waiting::Waiting;
 
 /// The usual 128 drop connections in a burst, which costs each of those clients a second.
 pub(super) const BACKLOG: u32 = 4096;
@@ -88,6 +90,16 @@ pub(super) enum Accepted {
     Tls(TcpStream, SocketAddr, Arc<Tls>),
     #[cfg(unix)]
     Unix(UnixStream),
+}
+
+impl Accepted {
+    fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
+        // Small answers leave at once; the connection gathers its writes itself.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!("TCP_NODELAY was refused: {error}");
+        }
+        Accepted::Tcp(stream, peer)
+    }
 }
 
 impl Listeners {
@@ -197,6 +209,11 @@ impl Listeners {
         .await
     }
 
+    /// Those who have connected already. Nobody is waited for.
+    pub(super) fn into_waiting(self) -> Waiting {
+        Waiting::new(self)
+    }
+
     /// What has come at a listener, with what makes it secure there.
     fn secured(&self, position: usize, accepted: Accepted) -> Accepted {
         match (accepted, &self.tls) {
@@ -211,13 +228,9 @@ impl Listeners {
 impl Listener {
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match &self.socket {
-            Socket::Tcp(listener) => listener.poll_accept(context).map_ok(|(stream, peer)| {
-                // Small answers leave at once; the connection gathers its writes itself.
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!("TCP_NODELAY was refused: {error}");
-                }
-                Accepted::Tcp(stream, peer)
-            }),
+            Socket::Tcp(listener) => listener
+                .poll_accept(context)
+                .map_ok(|(stream, peer)| Accepted::tcp(stream, peer)),
             #[cfg(unix)]
             Socket::Unix { listener, .. } => listener
                 .poll_accept(context)

@@ -71,33 +71,77 @@ async fn a_stream_of_events_ends_when_its_client_closes_its_side_and_others_go_o
     }
 }
 
+/// Requests behind which a client has sent more, when it hangs up.
+const MORE_BEHIND: [&str; 3] = [
+    "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    "GET / HTTP/1.1\r\nhost: a\r\n\r\nG",
+    "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nG",
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_closed_its_side_behind_more_is_not_worked_for_for_ever() {
+    for request in MORE_BEHIND {
+        let request = request.replace("GET / ", "GET /slow ");
+        let client = TestClient::new(app("half_closed_timeout = 2").unwrap());
+        let mut stream = client.connect();
+        let start = Instant::now();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        sleep(Duration::from_millis(1)).await; // the app has read it
+        stream.shutdown().await.unwrap();
+
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "{request}");
+        assert_eq!(start.elapsed().as_secs(), 2, "{request}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_more_than_is_looked_at_counts_as_one_that_has_closed_its_side() {
+    for (request, is_answered) in [
+        ("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n", false),
+        (
+            "POST /slow HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n",
+            true,
+        ),
+    ] {
+        let client = TestClient::new(app("half_closed_timeout = 2").unwrap());
+        let (mut from, mut to) = tokio::io::split(client.connect());
+        let bytes = format!("{request}{}", "x".repeat(200_000));
+        let send = async {
+            let _ = to.write_all(bytes.as_bytes()).await; // it is not all read
+        };
+        let mut answer = [0; 15];
+        let (_, read) = tokio::join!(send, from.read(&mut answer));
+
+        assert_eq!(read.unwrap() > 0, is_answered, "{request}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_resets_its_connection_is_not_waited_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (began, mut beginnings) = mpsc::unbounded_channel();
-    let wait = move |_: Request| {
-        let (ended, end) = oneshot::channel::<()>();
-        began.send(end).unwrap();
-        async move {
-            let _ended = ended;
-            std::future::pending::<()>().await;
-        }
-    };
-    let app = App::builder().route(("/", wait)).build().unwrap();
-    let served = tokio::spawn(app.serve(listener, std::future::pending()));
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .unwrap();
-    let end = beginnings.recv().await.unwrap();
-    stream.set_zero_linger().unwrap();
-    drop(stream);
+    for request in MORE_BEHIND {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (began, mut beginnings) = mpsc::unbounded_channel();
+        let wait = move |_: Request| {
+            let (ended, end) = oneshot::channel::<()>();
+            began.send(end).unwrap();
+            async move {
+                let _ended = ended;
+                std::future::pending::<()>().await;
+            }
+        };
+        let app = App::builder().route(("/", wait)).build().unwrap();
+        let served = tokio::spawn(app.serve(listener, std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let end = beginnings.recv().await.unwrap();
+        stream.set_zero_linger().unwrap();
+        drop(stream);
 
-    let ended = tokio::time::timeout(Duration::from_secs(4), end).await;
-    assert!(ended.unwrap().is_err(), "the action is dropped");
-    served.abort();
+        let ended = tokio::time::timeout(Duration::from_secs(4), end).await;
+        assert!(ended.unwrap().is_err(), "the action is dropped: {request}");
+        served.abort();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,10 +17,19 @@ use super::tls::Made;
 /// Set for the app; unset, this is no app but the tests of one.
 const APP: &str = "LISTENERS_TEST_APP";
 
+/// Set for an app that never gets ready.
+const SLOW: &str = "LISTENERS_TEST_SLOW";
+
 #[test]
 fn the_app() {
     if std::env::var_os(APP).is_some() {
-        let code = nova_core::run(async || app());
+        let code = nova_core::run(async || {
+            if std::env::var_os(SLOW).is_some() {
+                eprintln!("getting ready");
+                std::future::pending::<()>().await;
+            }
+            app()
+        });
         std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
     }
 }
@@ -31,6 +40,10 @@ fn app() -> Result<App> {
         // What a child of the app would find.
         .route(("/environment", |_: Request| async {
             text(format!("{:?}", std::env::var_os("LISTEN_FDS")))
+        }))
+        .route(("/files", |_: Request| async {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+            text(format!("{:?}", limit.current))
         }));
     Ok(app.build()?)
 }
@@ -173,6 +186,32 @@ fn a_second_signal_ends_a_delayed_stop_at_once_and_leaves_no_file() {
     app.wait_for("error: SIGINT again: not waiting any longer");
     assert_eq!(app.child.wait().unwrap().code(), Some(1));
     assert!(!file.exists());
+}
+
+#[test]
+fn a_signal_before_the_app_is_ready_ends_it_with_0_and_a_command_with_1() {
+    for (command, code) in [("", 0), ("NOVA_COMMAND=check", 1)] {
+        for signal in ["TERM", "INT"] {
+            let nothing = TcpListener::bind("127.0.0.1:0").unwrap(); // it is not told of
+            let mut app = Process::start(nothing, &format!("{command} {SLOW}=1"));
+            app.wait_for("getting ready");
+            app.signal(signal);
+
+            assert_eq!(app.child.wait().unwrap().code(), Some(code), "{command}");
+        }
+    }
+}
+
+#[test]
+fn the_process_may_open_as_many_files_as_the_hard_limit_says() {
+    let nothing = TcpListener::bind("127.0.0.1:0").unwrap(); // it is not told of
+    let mut app = Process::start(nothing, "ulimit -Sn 100; ulimit -Hn 500;");
+    let told = app.wait_for("listening on http://");
+    let address = told.split(' ').next().unwrap();
+
+    let files = ask(TcpStream::connect(address).unwrap(), "/files");
+    assert_eq!(files, "Some(500)");
+    app.stop();
 }
 
 /// The app with the certificate in this folder, on an address for HTTPS.

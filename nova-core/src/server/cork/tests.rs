@@ -73,7 +73,7 @@ impl AsyncWrite for Counted {
 
 async fn released<I: AsyncRead + AsyncWrite + Unpin>(cork: &Cork<I>) {
     poll_fn(
-        |context| match cork.poll_standing(context, false).unwrap().is_released {
+        |context| match cork.poll_standing(context, None).unwrap().is_released {
             true => Poll::Ready(()),
             false => Poll::Pending,
         },
@@ -206,12 +206,12 @@ async fn a_client_that_lets_the_streams_own_buffer_stand_full_is_noticed() {
     let (mut far, near) = duplex(16);
     let (mut corked, cork) = cork(tokio::io::BufStream::new(near), LIMITS);
     corked.write_all(&[b'x'; 100]).await.unwrap();
-    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, false)));
+    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, None)));
     assert!(standing.await.unwrap().is_full);
 
     let mut room = [0; 100];
     let read = async { far.read_exact(&mut room).await.unwrap() };
     tokio::join!(read, released(&cork));
-    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, false)));
+    let standing = poll_fn(|context| Poll::Ready(cork.poll_standing(context, None)));
     assert!(!standing.await.unwrap().is_full);
 }
