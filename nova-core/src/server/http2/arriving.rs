@@ -133,13 +133,12 @@ impl Arriving {
         }
         self.has_settings = true;
         if head.length > FRAME as usize {
-            self.state = MALFORMED;
-            return 0;
+            return self.malformed(bytes, allowance);
         }
         match head.kind {
             DATA if head.has(END_STREAM) => self.receiving.end(head.stream),
             DATA => {}
-            HEADERS => return self.block(bytes, head),
+            HEADERS => return self.block(bytes, head, allowance),
             RST_STREAM => {
                 self.receiving.end(head.stream);
                 allowance.reset();
@@ -161,7 +160,7 @@ impl Arriving {
     }
 
     /// A header block: HEADERS, and what continues it (RFC 9113 §4.3).
-    fn block(&mut self, bytes: &[u8], first: Head) -> usize {
+    fn block(&mut self, bytes: &[u8], first: Head, allowance: &mut Allowance) -> usize {
         let (mut end, mut last, mut continuations) = (first.whole(), first, 0);
         while !last.has(END_HEADERS) {
             let Some(next) = bytes.get(end..).and_then(Head::read) else {
@@ -173,8 +172,7 @@ impl Arriving {
                 || next.length > FRAME as usize
                 || continuations > self.most_continuations + 1
             {
-                self.state = MALFORMED;
-                return 0;
+                return self.malformed(bytes, allowance);
             }
             end += next.whole();
             last = next;
@@ -187,8 +185,7 @@ impl Arriving {
             None => None,
         };
         let Some(has_pseudo) = has_pseudo else {
-            self.state = MALFORMED;
-            return 0;
+            return self.malformed(bytes, allowance);
         };
         let is_trailers = self.receiving.contains(first.stream);
         if is_trailers && has_pseudo {
@@ -203,6 +200,12 @@ impl Arriving {
         self.last_stream = self.last_stream.max(first.stream);
         self.next();
         end
+    }
+
+    /// All that is here goes on at once: hyper may need nothing more to answer it.
+    fn malformed(&mut self, bytes: &[u8], allowance: &mut Allowance) -> usize {
+        self.state = MALFORMED;
+        self.step(bytes, allowance)
     }
 
     /// Why nothing more is read.
