@@ -192,6 +192,14 @@ impl Arriving {
             self.state = State::Refused(PROTOCOL_ERROR); // RFC 9113 §8.1
             return 0;
         }
+        if !is_trailers && first.stream <= self.last_stream {
+            // Of a stream that has ended, or that the server has taken back: h2 reads it for nothing.
+            allowance.control();
+            if allowance.is_overdrawn() {
+                self.state = State::Refused(ENHANCE_YOUR_CALM);
+                return 0;
+            }
+        }
         match first.has(END_STREAM) {
             true => self.receiving.end(first.stream),
             false if first.stream > self.last_stream => self.receiving.begin(first.stream),
