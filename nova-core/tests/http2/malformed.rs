@@ -136,18 +136,9 @@ async fn section_4_frames_and_header_blocks() {
         (frame(DATA, 0, 1, &[0; 16_385]), &[FRAME_SIZE_ERROR][..]),
         (frame(HEADERS, WHOLE, 1, &[0; 16_385]), &[FRAME_SIZE_ERROR]),
         // §4.3: what cannot be decompressed.
-        (
-            frame(HEADERS, WHOLE, 1, &[0xff; 12]),
-            &[COMPRESSION_ERROR, PROTOCOL_ERROR],
-        ),
-        (
-            frame(HEADERS, WHOLE, 1, &[0x80]),
-            &[COMPRESSION_ERROR, PROTOCOL_ERROR],
-        ),
-        (
-            frame(HEADERS, WHOLE, 1, first),
-            &[COMPRESSION_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(HEADERS, WHOLE, 1, &[0xff; 12]), &[COMPRESSION_ERROR]),
+        (frame(HEADERS, WHOLE, 1, &[0x80]), &[COMPRESSION_ERROR]),
+        (frame(HEADERS, WHOLE, 1, first), &[COMPRESSION_ERROR]),
         // A table that is larger than agreed (RFC 7541 §6.3).
         (
             frame(
@@ -156,7 +147,7 @@ async fn section_4_frames_and_header_blocks() {
                 1,
                 &[&[0x3f, 0xe1, 0xff, 0x03], &good[..]].concat(),
             ),
-            &[COMPRESSION_ERROR, PROTOCOL_ERROR],
+            &[COMPRESSION_ERROR],
         ),
         // §4.3: nothing comes between the parts of a block.
         (
@@ -256,33 +247,24 @@ async fn section_6_frames_by_type() {
         ),
         // §6.3, whose wrong size may end the stream alone.
         (frame(PRIORITY, 0, 0, &[0; 5]), &[PROTOCOL_ERROR]),
-        (
-            frame(PRIORITY, 0, 1, &[0; 4]),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(PRIORITY, 0, 1, &[0; 4]), &[FRAME_SIZE_ERROR]),
         // §6.4
         (frame(RST_STREAM, 0, 0, &[0; 4]), &[PROTOCOL_ERROR]),
         (
             [post(1, "/none", &[]), frame(RST_STREAM, 0, 1, &[0; 3])].concat(),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
+            &[FRAME_SIZE_ERROR],
         ),
         // §6.5
-        (
-            frame(SETTINGS, 1, 0, &[0; 6]),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(SETTINGS, 1, 0, &[0; 6]), &[FRAME_SIZE_ERROR]),
         (frame(SETTINGS, 0, 1, &[]), &[PROTOCOL_ERROR]),
-        (
-            frame(SETTINGS, 0, 0, &[0; 5]),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(SETTINGS, 0, 0, &[0; 5]), &[FRAME_SIZE_ERROR]),
         (
             frame(SETTINGS, 0, 0, &[0, 2, 0, 0, 0, 2]),
             &[PROTOCOL_ERROR],
         ),
         (
             frame(SETTINGS, 0, 0, &[0, 4, 0x80, 0, 0, 0]),
-            &[FLOW_CONTROL_ERROR, PROTOCOL_ERROR],
+            &[FLOW_CONTROL_ERROR],
         ),
         (
             frame(SETTINGS, 0, 0, &[0, 5, 0, 0, 0x3f, 0xff]),
@@ -303,18 +285,12 @@ async fn section_6_frames_by_type() {
         ),
         // §6.7
         (frame(PING, 0, 1, &[0; 8]), &[PROTOCOL_ERROR]),
-        (
-            frame(PING, 0, 0, &[0; 7]),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(PING, 0, 0, &[0; 7]), &[FRAME_SIZE_ERROR]),
         // §6.8
         (frame(GOAWAY, 0, 1, &[0; 8]), &[PROTOCOL_ERROR]),
         // §6.9
         (frame(WINDOW_UPDATE, 0, 0, &[0; 4]), &[PROTOCOL_ERROR]),
-        (
-            frame(WINDOW_UPDATE, 0, 0, &[0; 3]),
-            &[FRAME_SIZE_ERROR, PROTOCOL_ERROR],
-        ),
+        (frame(WINDOW_UPDATE, 0, 0, &[0; 3]), &[FRAME_SIZE_ERROR]),
         (
             frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]),
             &[FLOW_CONTROL_ERROR],

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use super::allowance::Allowance;
 use super::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FRAME, HEAD, HEADERS,
-    Head, PADDED, PRIORITY, PROTOCOL_ERROR, RST_STREAM, Receiving, SETTINGS,
+    ACK, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR, FRAME, FRAME_SIZE_ERROR, HAS_PRIORITY, HEAD, HEADERS, Head, PADDED,
+    PROTOCOL_ERROR, RST_STREAM, Receiving, SETTINGS, has_wrong_window,
 };
 use super::outline::Outline;
 use crate::server::first_words::PREFACE;
@@ -132,8 +133,18 @@ impl Arriving {
             return 0;
         }
         self.has_settings = true;
-        if head.length > FRAME as usize {
-            return self.malformed(bytes, allowance);
+        if head.has_wrong_length() {
+            self.state = State::Refused(FRAME_SIZE_ERROR); // RFC 9113 §4.2
+            return 0;
+        }
+        if head.kind == SETTINGS {
+            let Some(settings) = bytes.get(HEAD..head.whole()) else {
+                return 0;
+            };
+            if has_wrong_window(settings) {
+                self.state = State::Refused(FLOW_CONTROL_ERROR);
+                return 0;
+            }
         }
         match head.kind {
             DATA if head.has(END_STREAM) => self.receiving.end(head.stream),
@@ -180,12 +191,12 @@ impl Arriving {
         let Some(block) = bytes.get(..end) else {
             return 0;
         };
-        let has_pseudo = match fields(block, first) {
-            Some(fields) => self.outline.has_pseudo(&fields),
-            None => None,
-        };
-        let Some(has_pseudo) = has_pseudo else {
+        let Some(fields) = fields(block, first) else {
             return self.malformed(bytes, allowance);
+        };
+        let Some(has_pseudo) = self.outline.has_pseudo(&fields) else {
+            self.state = State::Refused(COMPRESSION_ERROR); // RFC 9113 §4.3
+            return 0;
         };
         let is_trailers = self.receiving.contains(first.stream);
         if is_trailers && has_pseudo {
@@ -245,7 +256,7 @@ fn fields(block: &[u8], first: Head) -> Option<Cow<'_, [u8]>> {
         let (padding, padded) = fields.split_first()?;
         fields = padded.get(..padded.len().checked_sub(usize::from(*padding))?)?;
     }
-    if first.has(PRIORITY) {
+    if first.has(HAS_PRIORITY) {
         fields = fields.get(5..)?;
     }
     let mut fields = Cow::Borrowed(fields);
