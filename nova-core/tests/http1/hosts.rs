@@ -61,8 +61,18 @@ async fn a_target_has_one_of_the_four_forms() {
         "http:///",
         "http://a@b/",
         "",
+        "/#",
+        "/a?b#c",
+        "http://a#b",
+        "http://a/#b",
+        "/é",
+        "/?é",
+        "http://a/é",
     ] {
-        is_refused(&format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n"), &[400]).await;
+        for method in ["GET", "POST", "PUT"] {
+            let head = format!("{method} {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+            is_refused(&head, &[400]).await;
+        }
     }
     let absolute = "GET http://b/ HTTP/1.1\r\nhost: a\r\n\r\n";
     assert_eq!(statuses(&answers(absolute).await), [200]);

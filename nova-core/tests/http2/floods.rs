@@ -106,6 +106,22 @@ async fn requests_that_the_server_has_to_take_back_end_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn heads_of_a_stream_that_the_server_has_taken_back_end_the_connection() {
+    let client = TestClient::new(app("").unwrap());
+    let head = |n| match n {
+        0 => {
+            let bad = frame(WINDOW_UPDATE, 0, 1, &[0x7f, 0xff, 0xff, 0xff]);
+            [post(1, "/slow", &[]), bad].concat()
+        }
+        _ => post(1, "/slow", &[]),
+    };
+    let (count, got) = flood(&client, head, 20_000).await;
+
+    assert!(count < 2_000, "{count}");
+    assert!(is_told(&got), "{:?}", got.last());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_takes_answers_back_now_and_then_goes_on() {
     let client = TestClient::new(app("").unwrap());
     let mut raw = Raw::open(&client).await;

@@ -130,7 +130,7 @@ impl RequestLine {
         // hyper refuses other versions.
         let (rest, version) = line.split_last_chunk().ok_or(400u16)?;
         let is_old = version == b" HTTP/1.0";
-        if rest.starts_with(b"GET /") || rest.starts_with(b"POST /") {
+        if (rest.starts_with(b"GET /") || rest.starts_with(b"POST /")) && is_usual_target(rest) {
             return Ok(RequestLine {
                 is_old,
                 is_connect: false,
@@ -146,11 +146,20 @@ impl RequestLine {
             b"*" => method == b"OPTIONS",
             _ => is_connect || is_absolute(target),
         };
-        match is_target {
+        match is_target && is_usual_target(target) {
             true => Ok(RequestLine { is_old, is_connect }),
             false => Err(400),
         }
     }
+}
+
+/// Without a fragment, and of ASCII (RFC 9112 §3.2, RFC 3986 §2): hyper would cut the one off, and the other is read
+/// in two ways.
+#[inline]
+fn is_usual_target(target: &[u8]) -> bool {
+    let is_usual = |byte: &u8| *byte != b'#' && byte.is_ascii();
+    // Without a way out in the middle, this takes less.
+    target.iter().fold(true, |all, byte| all & is_usual(byte))
 }
 
 /// Looks at the lines behind the first, up to the empty one.
@@ -312,7 +321,7 @@ fn is_absolute(target: &[u8]) -> bool {
     let Some(rest) = rest.strip_prefix(b"://") else {
         return false;
     };
-    let end = rest.iter().position(|byte| b"/?#".contains(byte));
+    let end = rest.iter().position(|byte| b"/?".contains(byte));
     is_known && is_host(&rest[..end.unwrap_or(rest.len())])
 }
 

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use super::allowance::Allowance;
 use super::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FRAME, HEAD, HEADERS,
-    Head, PADDED, PRIORITY, PROTOCOL_ERROR, RST_STREAM, Receiving, SETTINGS,
+    ACK, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
+    FLOW_CONTROL_ERROR, FRAME, FRAME_SIZE_ERROR, HAS_PRIORITY, HEAD, HEADERS, Head, PADDED,
+    PROTOCOL_ERROR, RST_STREAM, Receiving, SETTINGS, has_wrong_window,
 };
 use super::outline::Outline;
 use crate::server::first_words::PREFACE;
@@ -132,14 +133,23 @@ impl Arriving {
             return 0;
         }
         self.has_settings = true;
-        if head.length > FRAME as usize {
-            self.state = MALFORMED;
+        if head.has_wrong_length() {
+            self.state = State::Refused(FRAME_SIZE_ERROR); // RFC 9113 §4.2
             return 0;
+        }
+        if head.kind == SETTINGS {
+            let Some(settings) = bytes.get(HEAD..head.whole()) else {
+                return 0;
+            };
+            if has_wrong_window(settings) {
+                self.state = State::Refused(FLOW_CONTROL_ERROR);
+                return 0;
+            }
         }
         match head.kind {
             DATA if head.has(END_STREAM) => self.receiving.end(head.stream),
             DATA => {}
-            HEADERS => return self.block(bytes, head),
+            HEADERS => return self.block(bytes, head, allowance),
             RST_STREAM => {
                 self.receiving.end(head.stream);
                 allowance.reset();
@@ -161,7 +171,7 @@ impl Arriving {
     }
 
     /// A header block: HEADERS, and what continues it (RFC 9113 §4.3).
-    fn block(&mut self, bytes: &[u8], first: Head) -> usize {
+    fn block(&mut self, bytes: &[u8], first: Head, allowance: &mut Allowance) -> usize {
         let (mut end, mut last, mut continuations) = (first.whole(), first, 0);
         while !last.has(END_HEADERS) {
             let Some(next) = bytes.get(end..).and_then(Head::read) else {
@@ -173,8 +183,7 @@ impl Arriving {
                 || next.length > FRAME as usize
                 || continuations > self.most_continuations + 1
             {
-                self.state = MALFORMED;
-                return 0;
+                return self.malformed(bytes, allowance);
             }
             end += next.whole();
             last = next;
@@ -182,18 +191,25 @@ impl Arriving {
         let Some(block) = bytes.get(..end) else {
             return 0;
         };
-        let has_pseudo = match fields(block, first) {
-            Some(fields) => self.outline.has_pseudo(&fields),
-            None => None,
+        let Some(fields) = fields(block, first) else {
+            return self.malformed(bytes, allowance);
         };
-        let Some(has_pseudo) = has_pseudo else {
-            self.state = MALFORMED;
+        let Some(has_pseudo) = self.outline.has_pseudo(&fields) else {
+            self.state = State::Refused(COMPRESSION_ERROR); // RFC 9113 §4.3
             return 0;
         };
         let is_trailers = self.receiving.contains(first.stream);
         if is_trailers && has_pseudo {
             self.state = State::Refused(PROTOCOL_ERROR); // RFC 9113 §8.1
             return 0;
+        }
+        if !is_trailers && first.stream <= self.last_stream {
+            // Of a stream that has ended, or that the server has taken back: h2 reads it for nothing.
+            allowance.control();
+            if allowance.is_overdrawn() {
+                self.state = State::Refused(ENHANCE_YOUR_CALM);
+                return 0;
+            }
         }
         match first.has(END_STREAM) {
             true => self.receiving.end(first.stream),
@@ -203,6 +219,12 @@ impl Arriving {
         self.last_stream = self.last_stream.max(first.stream);
         self.next();
         end
+    }
+
+    /// All that is here goes on at once: hyper may need nothing more to answer it.
+    fn malformed(&mut self, bytes: &[u8], allowance: &mut Allowance) -> usize {
+        self.state = MALFORMED;
+        self.step(bytes, allowance)
     }
 
     /// Why nothing more is read.
@@ -234,7 +256,7 @@ fn fields(block: &[u8], first: Head) -> Option<Cow<'_, [u8]>> {
         let (padding, padded) = fields.split_first()?;
         fields = padded.get(..padded.len().checked_sub(usize::from(*padding))?)?;
     }
-    if first.has(PRIORITY) {
+    if first.has(HAS_PRIORITY) {
         fields = fields.get(5..)?;
     }
     let mut fields = Cow::Borrowed(fields);

@@ -7,20 +7,31 @@ pub(super) const HEAD: usize = 9;
 
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 pub(super) const RST_STREAM: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 pub(super) const CONTINUATION: u8 = 9;
 
 pub(super) const ACK: u8 = 1;
 pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 pub(super) const PADDED: u8 = 8;
-pub(super) const PRIORITY: u8 = 32;
+pub(super) const HAS_PRIORITY: u8 = 32;
 
 /// RFC 9113 §7.
 pub(super) const PROTOCOL_ERROR: u32 = 1;
+pub(super) const FLOW_CONTROL_ERROR: u32 = 3;
+pub(super) const FRAME_SIZE_ERROR: u32 = 6;
+pub(super) const COMPRESSION_ERROR: u32 = 9;
 pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// A setting: its name and its value.
+const SETTING: usize = 6;
+const INITIAL_WINDOW_SIZE: u16 = 4;
+const LARGEST_WINDOW: u32 = u32::MAX >> 1;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
@@ -48,6 +59,20 @@ impl Head {
         HEAD + self.length
     }
 
+    /// Whether its kind has another length (RFC 9113 §6), or it is longer than any may be.
+    pub(super) fn has_wrong_length(&self) -> bool {
+        match self.kind {
+            _ if self.length > FRAME as usize => true,
+            PRIORITY => self.length != 5,
+            RST_STREAM | WINDOW_UPDATE => self.length != 4,
+            SETTINGS if self.has(ACK) => self.length != 0,
+            SETTINGS => !self.length.is_multiple_of(SETTING),
+            PING => self.length != 8,
+            GOAWAY => self.length < 8,
+            _ => false,
+        }
+    }
+
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -69,6 +94,17 @@ impl Receiving {
     pub(super) fn contains(&self, stream: u32) -> bool {
         self.0.contains(&stream)
     }
+}
+
+/// Whether these settings ask for a window that is larger than one may be (RFC 9113 §6.5.2).
+pub(super) fn has_wrong_window(settings: &[u8]) -> bool {
+    settings.chunks_exact(SETTING).any(|setting| {
+        let &[a, b, w, x, y, z] = setting else {
+            return false;
+        };
+        let is_window = u16::from_be_bytes([a, b]) == INITIAL_WINDOW_SIZE;
+        is_window && u32::from_be_bytes([w, x, y, z]) > LARGEST_WINDOW
+    })
 }
 
 /// A frame that says that the connection ends, and why (RFC 9113 §6.8).

@@ -32,6 +32,8 @@ pub(super) fn received<B>(
     mut request: Request<B>,
     most_fields: usize,
 ) -> Result<Request<B>, StatusCode> {
+    fields(request.headers())?;
+    join_cookies(request.headers_mut());
     if request.headers().len() > most_fields {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
@@ -47,9 +49,10 @@ pub(super) fn received<B>(
     if request.method() != Method::CONNECT {
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let is_ascii = path.as_str().is_ascii();
         match path.path() {
             "*" if request.method() == Method::OPTIONS => {}
-            path if path.starts_with('/') => {}
+            path if path.starts_with('/') && is_ascii => {}
             _ => return Err(StatusCode::BAD_REQUEST),
         }
         *request.uri_mut() = Uri::from(path);
@@ -61,8 +64,19 @@ pub(super) fn received<B>(
     {
         return Err(StatusCode::EXPECTATION_FAILED);
     }
-    join_cookies(request.headers_mut());
     Ok(request)
+}
+
+/// What h2 lets pass: values with spaces around them (RFC 9113 §8.2.1), and a length that is said twice.
+fn fields(headers: &HeaderMap) -> Result<(), StatusCode> {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let is_padded = |value: &[u8]| is_blank(value.first()) || is_blank(value.last());
+    let has_padded = headers.values().any(|value| is_padded(value.as_bytes()));
+    let is_doubled = headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some();
+    match has_padded || is_doubled {
+        true => Err(StatusCode::BAD_REQUEST),
+        false => Ok(()),
+    }
 }
 
 /// RFC 9113 §8.3.1: the host is in `:authority`, or in `host`, or the same in both.
@@ -166,6 +180,22 @@ mod tests {
             ("GET", "http://u@a/", &[], 400),
             ("GET", "ftp://a/", &[], 400),
             ("GET", "*", &[("host", "a")], 400),
+            ("GET", "http://a/é", &[], 400),
+            ("GET", "http://a/?é", &[], 400),
+            ("GET", "http://a/", &[("a", " b")], 400),
+            ("GET", "http://a/", &[("a", "b\t")], 400),
+            (
+                "GET",
+                "http://a/",
+                &[("cookie", "a=1"), ("cookie", " ")],
+                400,
+            ),
+            (
+                "POST",
+                "http://a/",
+                &[("content-length", "1"), ("content-length", "1")],
+                400,
+            ),
             ("GET", "http://a/", &[("expect", "200-ok")], 417),
             (
                 "GET",
@@ -188,5 +218,6 @@ mod tests {
 
         let cookies: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
         assert_eq!(cookies, ["a=1; b=2; c=3"]);
+        assert!(taken("GET", "http://a/", &[("cookie", "a=1"); 110]).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! h2 passes over those in trailers, where there are to be none (RFC 9113 §8.1). So each block is followed as far
 //! as that takes: which names begin with a colon, and how long the fields are that later blocks name by a
-//! number. No text is decompressed or copied. What is malformed is h2's to refuse, which ends the connection.
+//! number. No text is decompressed or copied. What is malformed ends the connection.
 
 use std::collections::VecDeque;
 
@@ -97,7 +97,10 @@ impl Outline {
                 0b0100_0000.. => (6, true),
                 0b0010_0000.. => {
                     let most = integer(&mut block, 5)?;
-                    self.most = Some(most.min(TABLE));
+                    if most > TABLE {
+                        return None; // RFC 7541 §6.3
+                    }
+                    self.most = Some(most);
                     self.evict(0);
                     continue;
                 }
@@ -321,6 +324,7 @@ mod tests {
             "00 05 61",
             "40 01 61 ff",
             "7f 80 80",
+            "3f e2 1f", // a table of 4,097 bytes
         ] {
             assert_eq!(
                 Outline::default().has_pseudo(&bytes(block)),

@@ -19,14 +19,18 @@
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|
-//! | the head of a request | 64 KiB, 100 fields | 431 |
+//! | connections | 10,000, or three quarters of the files that the process may open | further ones wait |
+//! | the head of a request | 64 KiB, 100 fields | 431; 414 if its first line alone is too long |
+//! | the target of a request | no fragment, ASCII | 400 |
+//! | what a request expects | `100-continue` | 417 |
 //! | the wait for a head | 10 s | 408 after a part of one; without one, the connection is closed |
 //! | a body | 2 MiB, after which up to 16 MiB are read and thrown away | 413 |
 //! | the wait for the next byte of a body | 30 s | 408 |
 //! | the wait for the next request | 10 s | the connection is closed; over HTTP/2 with GOAWAY |
 //! | an answer that the client does not take | 60 s | the stream is reset, or the connection cut |
+//! | a client that has closed its side of HTTP/1.1 (`half_closed_timeout`) | 5 s for its answer | its action is dropped |
 //! | requests at a time on a connection of HTTP/2 | 100 | REFUSED_STREAM |
-//! | bodies that wait to be read there | 1 MiB, 256 KiB for each request | the windows are shut |
+//! | bodies that wait to be read there (`http2_window`) | 1 MiB, 256 KiB for each request | the windows are shut |
 //! | frames there that ask for nothing | 1,000, and 100 more each second; a reset counts for 10 | GOAWAY |
 //! | JSON in JSON | 127 levels | 400 |
 //! | `ms` of `/slow` | 60,000 | 400 |
@@ -39,7 +43,7 @@
 //! | the parts of a `Range` | 16 | 416 |
 //! | a file's name | no `..`, no hidden name, no link that leads out of the folder | 404 |
 //! | a session | 2 h unused, 14 d in all; 64 KiB; 100,000 of them | it ends |
-//! | a stop | 15 s for requests and sockets | they are cut; the exit code is 0 |
+//! | a stop | 15 s for requests and sockets, and then 15 s for services | they are cut; the exit code is 0 |
 //!
 //! `/login` and `/logout` refuse other sites' pages. `/form` wants the token of the session as well.
 //! `/broadcast` and `/ws/notify` are open to everybody, and nothing limits how often.
